@@ -1,0 +1,36 @@
+/** What a finished download says about itself. */
+
+import type { ByteRange } from './byte-range.js';
+import type { ChecksumAlgorithm } from './checksum.js';
+import type { ObjectInfo } from './object-info.js';
+
+/** What was checked, against what, or why nothing was. */
+export interface Verification {
+  /** `object`: all bytes that were asked for were compared with a checksum of them. */
+  readonly scope: 'object' | 'none';
+  readonly algorithm?: ChecksumAlgorithm;
+  /** Who announced the checksum. */
+  readonly origin?: 'store' | 'caller';
+  /** The checksum, as it was announced. */
+  readonly value?: string;
+  /** Why nothing was checked. */
+  readonly reason?: string;
+}
+
+/** The outcome of a download. */
+export interface DownloadResult {
+  /** Absolute path of the file; not there for a stream. */
+  readonly path?: string;
+  readonly object: ObjectInfo;
+  /** The bytes that were asked for. */
+  readonly range: ByteRange;
+  /** Body bytes received from the network by this call. */
+  readonly transferredBytes: number;
+  /** Bytes that were already on disk, verified. */
+  readonly resumedBytes: number;
+  readonly requests: number;
+  readonly retries: number;
+  readonly hedges: number;
+  readonly elapsedMs: number;
+  readonly verification: Verification;
+}

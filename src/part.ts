@@ -1,0 +1,20 @@
+/** The two things that travel through the pipeline: what is to be fetched, and the bytes with their place. */
+
+import type { ByteRange } from './byte-range.js';
+
+/** A planned range: one unit of fetching. `index` counts from 0 in ascending order of `start`. */
+export interface Part extends ByteRange {
+  readonly index: number;
+}
+
+/**
+ * Bytes and their offset in the object. Whoever takes a chunk calls `release()` once the bytes were handed on or
+ * written, which gives their length back to the budget of `fetchParts`. The memory stays valid after it.
+ */
+export interface PlacedChunk {
+  /** Offset of the first byte in the object. */
+  readonly offset: number;
+  readonly bytes: Buffer;
+  /** Idempotent. */
+  release(): void;
+}

@@ -1,0 +1,57 @@
+/**
+ * Where the bytes are. A source turns "this range, this attempt" into one HTTP request that is ready for the wire; it
+ * never sends anything itself. Anyone can write one.
+ */
+
+import type { AnnouncedChecksum } from '../checksum.js';
+import type { ResponseHeaders } from '../object-info.js';
+
+/** TLS settings of one origin. Verification is on unless `insecure: true`. */
+export interface TlsOptions {
+  /** Certificate authorities to trust instead of Node's own list, PEM. */
+  readonly ca?: string | Buffer;
+  /** Accept any certificate. Only for tests against a server of your own. */
+  readonly insecure?: boolean;
+}
+
+/** What the pipeline asks a source for. A new one for EVERY attempt, so that signatures are fresh. */
+export interface RequestContext {
+  readonly method: 'GET' | 'HEAD';
+  /** Headers the pipeline will send (range, if-match, accept-encoding, ...), lower-case; a source may sign them. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Counts from 1 over the requests in a row that brought no new byte. */
+  readonly attempt: number;
+  /** `expired`: the store refused the credentials or URL of the request before; get fresh ones. */
+  readonly reason: 'first' | 'expired';
+  /** The store's clock minus ours in milliseconds, once a store complained about the difference; else 0. */
+  readonly clockOffsetMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** One HTTP request, ready for the wire. */
+export interface SourceRequest {
+  /**
+   * Absolute URL, `http://` or `https://`. Everything after the host goes on the wire byte for byte: it is never
+   * parsed by WHATWG URL, which would fold dot segments and quotes.
+   */
+  readonly url: string;
+  /** Headers of the source (authorization, host, x-obs-…), lower-case. They may not replace the pipeline's own. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly tls?: TlsOptions;
+}
+
+/** The extension point. */
+export interface ObjectSource {
+  /** Names the object in checkpoints, e.g. `obs://bucket/key?versionId=…`. Never a secret, equal for equal objects. */
+  readonly identity: string;
+  /** The object key or the URL's last path segment, undecorated. */
+  readonly name: string;
+  request(context: RequestContext): Promise<SourceRequest>;
+  /**
+   * A redirect of the store to `url`, with its status: signs a request for it when the source owns that place, else
+   * undefined, and then it is followed with none of the source's headers. Not there: never signed.
+   */
+  follow?(url: string, statusCode: number, context: RequestContext): Promise<SourceRequest | undefined>;
+  /** The whole-object checksum that a response announces; undefined when it announces none that can be trusted. */
+  checksum?(headers: ResponseHeaders): AnnouncedChecksum | undefined;
+}
