@@ -5,14 +5,7 @@
 
 import type { AnnouncedChecksum } from '../checksum.js';
 import type { ResponseHeaders } from '../object-info.js';
-
-/** TLS settings of one origin. Verification is on unless `insecure: true`. */
-export interface TlsOptions {
-  /** Certificate authorities to trust instead of Node's own list, PEM. */
-  readonly ca?: string | Buffer;
-  /** Accept any certificate. Only for tests against a server of your own. */
-  readonly insecure?: boolean;
-}
+import type { TlsOptions } from '../tls-options.js';
 
 /** What the pipeline asks a source for. A new one for EVERY attempt, so that signatures are fresh. */
 export interface RequestContext {

@@ -1,0 +1,7 @@
+/** TLS settings of one origin. Verification is on unless `insecure: true`. */
+export interface TlsOptions {
+  /** Certificate authorities to trust instead of Node's own list, PEM. */
+  readonly ca?: string | Buffer;
+  /** Accept any certificate. Only for tests against a server of your own. */
+  readonly insecure?: boolean;
+}
