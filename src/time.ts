@@ -24,6 +24,12 @@ export function after(delayMs: number, run: () => void): Timer {
   return { stop: () => clearTimeout(handle) };
 }
 
+/** Calls `run` once after `delayMs` if the process still lives then: unlike {@link after} it does not keep it alive. */
+export function afterIfAlive(delayMs: number, run: () => void): Timer {
+  const handle = setTimeout(run, delayMs).unref();
+  return { stop: () => clearTimeout(handle) };
+}
+
 /** Calls `run` every `intervalMs`. It does not keep the process alive. */
 export function every(intervalMs: number, run: () => void): Timer {
   const handle = setInterval(run, intervalMs).unref();

@@ -3,7 +3,7 @@
  * calls and simulate a power loss. Refuses positions that Node would silently replace by the current offset.
  */
 
-import { type BigIntStats, constants } from 'node:fs';
+import { type BigIntStats, constants, rmdirSync, unlinkSync } from 'node:fs';
 import {
   link,
   lstat,
@@ -63,6 +63,10 @@ export interface FileOps {
   removeDirectory(path: string, options?: { recursive?: boolean }): Promise<void>;
   setTimes(path: string, accessTime: Date, modificationTime: Date): Promise<void>;
   freeBytes(path: string): Promise<number>;
+  /** `unlink` without a promise, for the last moment of a process. */
+  unlinkNow(path: string): void;
+  /** `removeDirectory` of an empty directory without a promise, for the last moment of a process. */
+  removeDirectoryNow(path: string): void;
 }
 
 /** Node's own file system. */
@@ -82,6 +86,8 @@ export const nodeFileOps: FileOps = {
     const { bavail, bsize } = await statfs(path);
     return bavail * bsize;
   },
+  unlinkNow: unlinkSync,
+  removeDirectoryNow: rmdirSync,
 };
 
 async function openNodeFile(path: string, flags: number, mode?: number): Promise<OpenFile> {
@@ -140,5 +146,7 @@ function dropBytes(buffers: readonly Uint8Array[], count: number): Uint8Array[] 
 export const OPEN_EXISTING: number = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
 /** Open flags: a new file, never one that is there already. */
 export const OPEN_NEW: number = OPEN_EXISTING | constants.O_CREAT | constants.O_EXCL;
+/** Open flags: an existing file, to look at it only, never through a symbolic link, never waiting for a pipe's writer. */
+export const OPEN_TO_READ: number = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 /** Open flags: a directory, to sync it. */
 export const OPEN_DIRECTORY: number = constants.O_RDONLY;

@@ -1,0 +1,120 @@
+/**
+ * The verb for files: discover > open sink > plan what is missing > fetch into sink > verify > publish. The destination
+ * gets its name only after every byte was verified and synced.
+ */
+
+import { pipeline } from 'node:stream/promises';
+import { type ByteRange, byteLength, totalLength } from './byte-range.js';
+import { announceVerification, type Download, finishDownload, startDownload } from './download.js';
+import type { DownloadFileOptions } from './download-options.js';
+import type { DownloadResult } from './download-result.js';
+import { ObjectChangedError } from './errors.js';
+import type { FetchContext } from './fetch/fetch-context.js';
+import { createFetchStream, type FetchStreamSetup } from './fetch-parts.js';
+import { openFileDownload, planAgain } from './open-file-download.js';
+import { checkKeys, checkText } from './option-checks.js';
+import { checkOptions } from './options.js';
+import { type ProgressMeter, startProgressMeter } from './progress-meter.js';
+import type { CheckpointSink } from './sink/checkpoint-sink.js';
+import { type Destination, resolveDestination } from './sink/destination.js';
+import { asSource } from './source/as-source.js';
+import type { ObjectSource } from './source/source.js';
+import { verifyFile } from './verify-file.js';
+
+/** How often one call starts again on a new version of the object (`onObjectChanged: 'restart'`). */
+const MAX_RESTARTS = 5;
+
+/**
+ * Downloads an object into a file: in parallel, resuming what an earlier call left, verified, published atomically.
+ *
+ * @param source - obs(), s3(), http(), or a URL
+ * @param destination - a path, or `{ directory }`: then the name comes from the source and never leaves that directory.
+ *   A symbolic link at the destination is replaced, never followed. @default { directory: process.cwd() }
+ * @throws InvalidOptionError before any request or file; any other DownloadError; `signal.reason` after an abort
+ * @example
+ * const { path, verification } = await downloadFile('https://example.com/model.bin', 'model.bin');
+ */
+export async function downloadFile(
+  source: ObjectSource | string | URL,
+  destination?: string | { directory: string },
+  options?: DownloadFileOptions,
+): Promise<DownloadResult> {
+  const from = asSource(source);
+  const to = checkDestination(destination);
+  const download = startDownload(from, checkOptions('file', options));
+  const { context } = download;
+  try {
+    context.signal.throwIfAborted();
+    const { overwrite, checkpoint } = context.options;
+    const place = await resolveDestination(to, from.name, { overwrite, checkpoint });
+    for (let restarts = 0; ; restarts += 1) {
+      try {
+        return await downloadTo(place, download);
+      } catch (error) {
+        if (!(error instanceof ObjectChangedError)) throw error;
+        context.emit('objectChanged', { expected: error.expectedEtag, actual: error.actualEtag });
+        if (context.options.onObjectChanged === 'fail' || restarts === MAX_RESTARTS) throw error;
+      }
+    }
+  } catch (error) {
+    context.emit('failed', { error });
+    throw error;
+  } finally {
+    context.close();
+  }
+}
+
+/** The whole flow for one version of the object. */
+async function downloadTo(place: Destination, download: Download): Promise<DownloadResult> {
+  const { context } = download;
+  const { opening, checks, sink, parts, resumedBytes } = await openFileDownload(place, context);
+  const { binding } = opening;
+  const meter = startMeter(context, opening.wanted, sink);
+  try {
+    const recheck = sink.recheck(context.signal);
+    recheck.catch(() => {});
+    await fetchInto(sink, { context, binding, parts, opening });
+    const damaged = await recheck;
+    // Invariant: a block from an earlier process that is not what was recorded is fetched again before it is published.
+    const again = planAgain(context, opening, damaged);
+    if (again.count > 0) await fetchInto(sink, { context, binding, parts: again });
+    const verification = announceVerification(context, await verifyFile(sink, checks));
+    await sink.publish();
+    meter.finish();
+    return finishDownload(download, {
+      path: sink.path,
+      object: opening.object,
+      range: opening.wanted,
+      verification,
+      resumedBytes: resumedBytes - totalLength(damaged),
+    });
+  } finally {
+    meter.stop();
+    await sink.close();
+  }
+}
+
+/** Fetches parts into the sink, which stays open. */
+async function fetchInto(sink: CheckpointSink, setup: FetchStreamSetup): Promise<void> {
+  await pipeline(createFetchStream(setup), sink, { end: false });
+  await sink.flush();
+}
+
+function startMeter(context: FetchContext, wanted: ByteRange, sink: CheckpointSink): ProgressMeter {
+  const totalBytes = byteLength(wanted);
+  return startProgressMeter(
+    {
+      transferredBytes: () => context.counters.transferredBytes,
+      completedBytes: () => totalBytes - totalLength(sink.missing()),
+      totalBytes: () => totalBytes,
+    },
+    (progress) => context.emit('progress', progress),
+  );
+}
+
+function checkDestination(destination: unknown): string | { directory: string } {
+  if (destination === undefined) return { directory: process.cwd() };
+  if (typeof destination === 'string') return checkText('destination', destination);
+  const { directory } = checkKeys('destination', destination, ['directory']);
+  return { directory: checkText('destination.directory', directory) };
+}

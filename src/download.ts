@@ -1,0 +1,94 @@
+/**
+ * What both verbs do around their pipelines: open the context, discover, watch, and tell how it ended. Refuses to know
+ * where the bytes go.
+ */
+
+import type { ByteRange } from './byte-range.js';
+import { DEFAULT_PART_SIZE } from './download-options.js';
+import type { DownloadResult, Verification } from './download-result.js';
+import { type FetchContext, openFetchContext } from './fetch/fetch-context.js';
+import { openObject } from './fetch/open-object.js';
+import type { Opening } from './fetch/opening.js';
+import type { CheckedOptions } from './options.js';
+import type { Part } from './part.js';
+import { choosePartSize, createPartPlan, type PartPlan } from './plan/part-planner.js';
+import { maxPieceBytes } from './plan/request-planner.js';
+import type { ObjectSource } from './source/source.js';
+import { monotonicMs } from './time.js';
+import { planVerification, type VerificationPlan } from './verify/verification.js';
+
+/** One running download. */
+export interface Download {
+  readonly context: FetchContext;
+  readonly startedAtMs: number;
+}
+
+export function startDownload(source: ObjectSource, options: CheckedOptions): Download {
+  return { context: openFetchContext(source, options), startedAtMs: monotonicMs() };
+}
+
+/** Discovers the object. The first request asks for the first part of what `gap` says is missing. */
+export async function discover(context: FetchContext, gap?: ByteRange): Promise<Opening> {
+  const { range, partSize, bufferBytes, concurrency } = context.options;
+  const start = gap?.start ?? range.start;
+  const firstBytes = Math.min(partSize ?? DEFAULT_PART_SIZE, maxPieceBytes(bufferBytes, concurrency));
+  const end = Math.min(start + firstBytes, gap?.end ?? Infinity, range.end ?? Infinity);
+  const opening = await openObject(context, { range, first: { start, end } });
+  context.emit('discovered', { object: opening.object });
+  return opening;
+}
+
+/** Plans the parts that are missing, and says so. */
+export function plan(
+  context: FetchContext,
+  opening: Opening,
+  completed: readonly ByteRange[] = [],
+  resumedBytes: number = 0,
+): PartPlan {
+  const { wanted, mode, range } = opening;
+  const length = wanted.end - wanted.start;
+  const parts =
+    mode === 'sequential'
+      ? sequentialPlan(range)
+      : createPartPlan(wanted, { partSize: context.options.partSize ?? choosePartSize(length), completed });
+  context.emit('planned', { parts: parts.count, resumedBytes });
+  return parts;
+}
+
+/** One plain response brings everything: a single part. */
+function sequentialPlan(range: ByteRange): PartPlan {
+  const parts: Part[] = range.start < range.end ? [{ index: 0, ...range }] : [];
+  return { count: parts.length, [Symbol.iterator]: () => parts[Symbol.iterator]() };
+}
+
+/** What will be compared at the end. */
+export function planChecks({ source, options }: FetchContext, { object, wanted }: Opening): VerificationPlan {
+  return planVerification({
+    announced: source.checksum?.(object.headers),
+    expected: options.expectedChecksum,
+    mode: options.verify,
+    wholeObject: wanted.start === 0 && (wanted.end === object.size || wanted.end === Number.POSITIVE_INFINITY),
+  });
+}
+
+/** The result of a download that has succeeded. */
+export function finishDownload(
+  { context, startedAtMs }: Download,
+  outcome: Pick<DownloadResult, 'object' | 'range' | 'verification'> & { path?: string; resumedBytes?: number },
+): DownloadResult {
+  const { resumedBytes = 0, ...rest } = outcome;
+  const result: DownloadResult = Object.freeze({
+    ...rest,
+    ...context.counters,
+    resumedBytes,
+    elapsedMs: Math.round(monotonicMs() - startedAtMs),
+  });
+  context.emit('completed', { result });
+  return result;
+}
+
+/** Announces a verification and returns it. */
+export function announceVerification(context: FetchContext, verification: Verification): Verification {
+  if (verification.scope !== 'none') context.emit('verified', { verification });
+  return verification;
+}

@@ -1,0 +1,156 @@
+/**
+ * The fetch station as a stream: parts in, placed chunks out, in any order. Joins the planner's pieces, the byte budget
+ * and the scheduler. Nothing is requested before the first read; destroying it ends every request at once.
+ */
+
+import { Readable } from 'node:stream';
+import { byteLength } from './byte-range.js';
+import { DEFAULT_PART_SIZE, type DownloadOptions, MIN_PART_SIZE } from './download-options.js';
+import { InvalidOptionError } from './errors.js';
+import { type FetchContext, openFetchContext } from './fetch/fetch-context.js';
+import { fetchPieces } from './fetch/fetch-scheduler.js';
+import { bindObject, isValidated, type ObjectBinding } from './fetch/object-binding.js';
+import type { Opening } from './fetch/opening.js';
+import type { DeliverBytes } from './fetch/part-fetcher.js';
+import type { ObjectInfo } from './object-info.js';
+import { refuse } from './option-checks.js';
+import { checkOptions } from './options.js';
+import { createReadAheadWindow, type ReadAheadWindow } from './order/read-ahead-window.js';
+import type { Part, PlacedChunk } from './part.js';
+import { cutPieces, maxPieceBytes } from './plan/request-planner.js';
+import { asSource } from './source/as-source.js';
+import type { ObjectSource } from './source/source.js';
+
+/**
+ * Fetches `parts` of a discovered object in parallel, as {@link PlacedChunk}s in any order. Parts are requested in the
+ * order given, within a budget of `bufferBytes` that chunks give back with `release()`.
+ *
+ * @param object - from {@link discoverObject}: every response has to be of this very version
+ * @param parts - from {@link planParts}, ascending
+ * @throws InvalidOptionError for a wrong option, source or part
+ * @example pipeline(fetchParts(source, object, parts), createReassembler(range), process.stdout)
+ */
+export function fetchParts(
+  source: ObjectSource | string | URL,
+  object: ObjectInfo,
+  parts: readonly Part[],
+  options?: DownloadOptions,
+): Readable {
+  const largest = checkParts(parts, object);
+  const checked = checkOptions('block', { partSize: Math.max(largest, MIN_PART_SIZE), ...options });
+  const context = openFetchContext(asSource(source), checked);
+  const binding = bindObject(object);
+  if (!isValidated(binding) && !checked.allowUnvalidated && parts.length > 1) {
+    throw new InvalidOptionError(
+      'allowUnvalidated',
+      'the object has no strong ETag, so parts could come from two versions; true permits it',
+    );
+  }
+  return createFetchStream({ context, binding, parts, onClose: (error) => context.close(error) });
+}
+
+export interface FetchStreamSetup {
+  readonly context: FetchContext;
+  readonly binding: ObjectBinding;
+  /** Ascending. Iterated more than once. */
+  readonly parts: Iterable<Part>;
+  /** The response that discovered the object; it brings the first bytes of the first part. */
+  readonly opening?: Opening | undefined;
+  readonly onClose?: (error: Error | undefined) => void;
+}
+
+/** The Readable behind {@link fetchParts}. */
+export function createFetchStream(setup: FetchStreamSetup): Readable {
+  const window = createReadAheadWindow(setup.context.options.bufferBytes);
+  let hasStarted = false;
+  const stream = new Readable({
+    objectMode: true,
+    // The window bounds what is pushed, whatever the stream would buffer.
+    highWaterMark: 1,
+    read() {
+      if (hasStarted) return;
+      hasStarted = true;
+      const push = (chunk: PlacedChunk | null) => stream.push(chunk);
+      fetchInto(push, setup, window).catch((error) => stream.destroy(error));
+    },
+    destroy(error, done) {
+      setup.onClose?.(error ?? undefined);
+      done(error);
+    },
+  });
+  return stream;
+}
+
+async function fetchInto(
+  push: (chunk: PlacedChunk | null) => void,
+  { context, binding, parts, opening }: FetchStreamSetup,
+  window: ReadAheadWindow,
+): Promise<void> {
+  const { signal } = context;
+  const deliver: DeliverBytes = (offset, bytes) => {
+    push(placeChunk(offset, bytes, window));
+    return undefined;
+  };
+  /** Bytes that nobody reserved: taken as they come, and the connection is held while the window is full. */
+  const deliverUnreserved: DeliverBytes = (offset, bytes) => {
+    window.take(bytes.length);
+    push(placeChunk(offset, bytes, window));
+    return window.isFull ? window.acquire(1, signal).then(() => window.release(1)) : undefined;
+  };
+  const [first] = parts;
+  if (opening !== undefined && first !== undefined) {
+    const isRanged = opening.mode === 'ranged';
+    const openingBytes = byteLength(opening.range);
+    if (isRanged) window.take(openingBytes);
+    await fetchPieces(context, binding, {
+      pieces: cutPieces(isRanged ? parts : [], pieceBytes(context), opening.range.end),
+      acquire: (byteCount) => window.acquire(byteCount, signal),
+      deliver,
+      opening: {
+        part: first,
+        byteCount: openingBytes,
+        run: () => opening.deliverTo(isRanged ? deliver : deliverUnreserved, first),
+      },
+    });
+  } else {
+    await fetchPieces(context, binding, {
+      pieces: cutPieces(parts, pieceBytes(context)),
+      acquire: (byteCount) => window.acquire(byteCount, signal),
+      deliver,
+    });
+  }
+  push(null);
+}
+
+function pieceBytes({ options }: FetchContext): number {
+  return maxPieceBytes(options.bufferBytes, options.concurrency);
+}
+
+function placeChunk(offset: number, bytes: Buffer, window: ReadAheadWindow): PlacedChunk {
+  let isReleased = false;
+  return {
+    offset,
+    bytes,
+    release() {
+      if (isReleased) return;
+      isReleased = true;
+      window.release(bytes.length);
+    },
+  };
+}
+
+/** Returns the length of the largest part. */
+function checkParts(parts: readonly Part[], object: ObjectInfo): number {
+  if (!Array.isArray(parts)) refuse('parts', parts, 'what planParts() returns');
+  let largest = 0;
+  let end = 0;
+  for (const part of parts) {
+    const isAscending = Number.isSafeInteger(part?.start) && Number.isSafeInteger(part.end) && part.start >= end;
+    if (!isAscending || part.end <= part.start || part.end > object.size) {
+      refuse('parts', part?.start, `parts in ascending order within the ${object.size} bytes of the object`);
+    }
+    end = part.end;
+    largest = Math.max(largest, byteLength(part));
+  }
+  return Math.min(largest, DEFAULT_PART_SIZE * 1024);
+}

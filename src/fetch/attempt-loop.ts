@@ -1,0 +1,80 @@
+/**
+ * Runs requests until one job is done: asks the retry policy after each failure, waits, refreshes credentials, corrects
+ * the clock, and goes on from where the bytes got to. Refuses to know what the requests are.
+ */
+
+import { PartFailedError, ProtocolError } from '../errors.js';
+import type { Part } from '../part.js';
+import { sleep } from '../time.js';
+import type { FetchContext } from './fetch-context.js';
+import type { AttemptInfo } from './range-request.js';
+import { backoffDelayMs, decideRetry, isRetryable, type RetryHistory } from './retry-policy.js';
+
+/** What the loop is to do. */
+export interface AttemptJob {
+  /** Named in events and errors. */
+  part(): Part;
+  /** One request. Throws when it failed. */
+  attempt(info: AttemptInfo): Promise<void>;
+  /** The byte reached so far: an attempt that moved it was not fruitless. */
+  position(): number;
+  isDone(): boolean;
+}
+
+const FRESH: RetryHistory = {
+  fruitlessAttempts: 0,
+  protocolErrors: 0,
+  credentialRefreshes: 0,
+  clockCorrections: 0,
+  staleConnections: 0,
+};
+
+/**
+ * @throws PartFailedError when `retry.attempts` requests in a row brought no new byte; any other error as it is
+ */
+export async function runAttempts(context: FetchContext, job: AttemptJob): Promise<void> {
+  let history = FRESH;
+  let reason: AttemptInfo['reason'] = 'first';
+  let isFirst = true;
+  while (!job.isDone()) {
+    if (!isFirst) context.counters.retries += 1;
+    const before = job.position();
+    try {
+      await job.attempt({ attempt: history.fruitlessAttempts + 1, reason });
+      if (job.position() === before && !job.isDone()) throw new ProtocolError('the server answered without any byte');
+      // A server that truthfully sends less than was asked for is asked for the rest; that is no retry.
+      isFirst = true;
+      history = FRESH;
+      reason = 'first';
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (job.isDone()) return;
+      if (job.position() > before) history = FRESH;
+      history = {
+        ...history,
+        fruitlessAttempts: history.fruitlessAttempts + 1,
+        protocolErrors: history.protocolErrors + (error instanceof ProtocolError ? 1 : 0),
+      };
+      const decision = decideRetry(error, history, context.options.retry);
+      reason = decision.action === 'refresh-credentials' ? 'expired' : 'first';
+      if (decision.action === 'refresh-credentials' && context.source.canRefresh === false) throw error;
+      if (decision.action === 'fail') {
+        throw isRetryable(error) ? new PartFailedError(job.part(), history.fruitlessAttempts, error) : error;
+      }
+      history = {
+        ...history,
+        fruitlessAttempts: history.fruitlessAttempts - (decision.charged ? 0 : 1),
+        credentialRefreshes: history.credentialRefreshes + (decision.action === 'refresh-credentials' ? 1 : 0),
+        clockCorrections: history.clockCorrections + (decision.action === 'correct-clock' ? 1 : 0),
+        staleConnections: history.staleConnections + (decision.action === 'at-once' ? 1 : 0),
+      };
+      isFirst = false;
+      const delayMs =
+        decision.action === 'backoff' ? backoffDelayMs(error, history.fruitlessAttempts, context.options.retry) : 0;
+      const attempt = history.fruitlessAttempts + 1;
+      context.emit('partRetrying', { part: job.part(), attempt, delayMs, error: error as Error });
+      if (delayMs > 0) await sleep(delayMs, context.signal);
+      context.emit('partStarted', { part: job.part(), attempt });
+    }
+  }
+}

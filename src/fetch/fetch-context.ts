@@ -1,0 +1,74 @@
+/**
+ * What all requests of one download share: the source, the options, the counters, the clock difference, the pools.
+ * Refuses to outlive the download: `close()` gives the pools back and ends every request that is still under way.
+ */
+
+import { setMaxListeners } from 'node:events';
+import type { Dispatcher } from 'undici';
+import { createDownloadEvents, type DownloadEvents, type EmitDownloadEvent, emitterOf } from '../events.js';
+import type { CheckedOptions } from '../options.js';
+import type { ObjectSource } from '../source/source.js';
+import type { TlsOptions } from '../tls-options.js';
+import { acquirePool, type OriginPool } from '../transport/pool.js';
+import { createRateLimit, type RateLimit } from './rate-limit.js';
+
+/** Counts of one download, kept by the requests themselves. */
+export interface TransferCounters {
+  transferredBytes: number;
+  requests: number;
+  retries: number;
+  hedges: number;
+}
+
+export interface FetchContext {
+  readonly source: ObjectSource;
+  readonly options: CheckedOptions;
+  readonly events: DownloadEvents;
+  readonly emit: EmitDownloadEvent;
+  readonly counters: TransferCounters;
+  readonly rateLimit: RateLimit | undefined;
+  /** Aborts when the caller's signal does, or when the context is closed. */
+  readonly signal: AbortSignal;
+  /** The store's clock minus ours, learned when it complains about the difference. */
+  clockOffsetMs: number;
+  dispatcherFor(origin: string, tls: TlsOptions | undefined): Dispatcher;
+  /** Ends every request with `reason`; the pools are given back. Idempotent. */
+  close(reason?: unknown): void;
+}
+
+/** Opens what the requests of one download share. */
+export function openFetchContext(source: ObjectSource, options: CheckedOptions): FetchContext {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  const pools = new Map<string, OriginPool>();
+  const events = options.events ?? createDownloadEvents();
+  const onAbort = () => controller.abort(options.signal?.reason);
+  if (options.signal?.aborted) onAbort();
+  else options.signal?.addEventListener('abort', onAbort, { once: true });
+  return {
+    source,
+    options,
+    events,
+    emit: emitterOf(events, options.onListenerError),
+    counters: { transferredBytes: 0, requests: 0, retries: 0, hedges: 0 },
+    rateLimit: options.maxBytesPerSecond === undefined ? undefined : createRateLimit(options.maxBytesPerSecond),
+    signal: controller.signal,
+    clockOffsetMs: 0,
+    dispatcherFor(origin, tls) {
+      if (options.dispatcher !== undefined) return options.dispatcher;
+      // One download talks to one source: an origin has one set of TLS settings.
+      let pool = pools.get(origin);
+      if (pool === undefined) {
+        pool = acquirePool(origin, { ...(tls && { tls }), connectMs: options.timeouts.connectMs });
+        pools.set(origin, pool);
+      }
+      return pool.dispatcher;
+    },
+    close(reason = new Error('the download has ended')) {
+      options.signal?.removeEventListener('abort', onAbort);
+      controller.abort(reason);
+      for (const pool of pools.values()) pool.release();
+      pools.clear();
+    },
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * The request that discovers the object: a ranged GET whose answer tells what the object is and already brings its
+ * first bytes. Refuses to guess: an answer that leaves the size or the place of the bytes open is an error.
+ */
+
+import { type ByteRange, formatRangeHeader, parseUnsatisfiedRange } from '../byte-range.js';
+import type { Conditions } from '../download-options.js';
+import { ProtocolError, StoreError } from '../errors.js';
+import { type ObjectInfo, readObjectInfo, singleHeader } from '../object-info.js';
+import type { ResponseHead } from '../transport/exchange.js';
+import type { FetchContext } from './fetch-context.js';
+import { requestEmptyObject } from './head-request.js';
+import { bindObject, checkPlainBody, isValidated, type ObjectBinding } from './object-binding.js';
+import { type AttemptInfo, checkContentRange, createBodyCounter, type TakeBytes } from './range-request.js';
+import { createPrefixCheck, readWholeObject, type SeenPrefix } from './sequential-request.js';
+import { sendStoreRequest } from './store-request.js';
+
+/** What the caller of the download asked for, and where to begin. */
+export interface Wanted {
+  readonly range: { readonly start: number; readonly end: number | undefined };
+  /** The bytes to ask for first; a resumed download begins where its checkpoint ends. */
+  readonly first: ByteRange;
+  /** Only the head is wanted: whether parts could be put together does not matter. */
+  readonly isProbe?: boolean;
+}
+
+/** What the first answer told. */
+export interface Discovery {
+  readonly object: ObjectInfo;
+  readonly binding: ObjectBinding;
+  readonly mode: 'ranged' | 'sequential';
+  readonly wanted: ByteRange;
+  /** The bytes that this answer is to bring. */
+  readonly range: ByteRange;
+}
+
+/** How the first request has to be made instead. */
+export type OtherWay = 'plain GET' | 'from the start' | 'empty object';
+
+/**
+ * Sends the first request, and calls `onDiscovered` before the first byte is handed on.
+ * Resolves with another way when the answer asks for one; then nothing was discovered.
+ */
+export async function requestFirst(
+  context: FetchContext,
+  wanted: Wanted,
+  isPlain: boolean,
+  info: AttemptInfo,
+  seen: SeenPrefix,
+  take: TakeBytes,
+  onDiscovered: (discovery: Discovery) => void,
+): Promise<OtherWay | undefined> {
+  let otherWay: OtherWay | undefined;
+  let body = createBodyCounter(take);
+  const conditions = conditionHeaders(context.options.conditions);
+  const range: Record<string, string> = isPlain ? {} : { range: formatRangeHeader(wanted.first) };
+  try {
+    await sendStoreRequest(
+      context,
+      { method: 'GET', headers: { ...range, ...conditions.headers }, conditions: conditions.names, ...info },
+      {
+        onHead(head, flow) {
+          checkPlainBody(undefined, head.headers, context.source.echoesContentEncoding === true);
+          const discovery = readDiscovery(head, wanted, isPlain);
+          otherWay = needsPlainGet(context, wanted, discovery) ? 'plain GET' : undefined;
+          if (otherWay !== undefined) return;
+          const { range, object, mode } = discovery;
+          if (mode === 'sequential') {
+            const check = createPrefixCheck(discovery.binding, seen);
+            body = createBodyCounter(check.tap(take), check.onBytes);
+          }
+          body.expect({
+            skip: mode === 'sequential' ? range.start : 0,
+            length: mode === 'sequential' ? object.size - range.start : range.end - range.start,
+            flow,
+          });
+          onDiscovered(discovery);
+        },
+        onBytes: (bytes) => (otherWay === undefined ? body.onBytes(bytes) : 'done'),
+        onRefusal(head) {
+          if (head.statusCode === 416) otherWay = afterUnsatisfied(head, wanted);
+        },
+      },
+    );
+    body.checkComplete();
+  } catch (error) {
+    if (otherWay === undefined) throw error;
+  }
+  if (otherWay !== 'empty object') return otherWay;
+  const object = await requestEmptyObject(context, info, conditions.headers, conditions.names);
+  const empty = { start: 0, end: 0 };
+  onDiscovered({ object, binding: bindObject(object), mode: 'ranged', wanted: empty, range: empty });
+  return undefined;
+}
+
+function readDiscovery(head: ResponseHead, wanted: Wanted, isPlain: boolean): Discovery {
+  const { start, end } = wanted.range;
+  if (head.statusCode === 206 && !isPlain) {
+    const sent = checkContentRange(head.headers, wanted.first);
+    if (sent.total === undefined) throw new ProtocolError('the server does not tell the size of the object');
+    const object = readObjectInfo(head.headers, sent.total);
+    const wantedEnd = Math.min(end ?? sent.total, sent.total);
+    return {
+      object,
+      binding: bindObject(object),
+      mode: 'ranged',
+      wanted: { start, end: wantedEnd },
+      range: { start: sent.start, end: Math.min(sent.end, wantedEnd) },
+    };
+  }
+  if (head.statusCode !== 200) throw new ProtocolError(`the server answered ${head.statusCode} to the first GET`);
+  const object = readWholeObject(head.headers);
+  const size = Number.isNaN(object.size) ? Number.POSITIVE_INFINITY : object.size;
+  if (start > 0 && start >= size) throw unsatisfiable(start, size);
+  const wantedEnd = Math.min(end ?? size, size);
+  const from = wanted.first.start < wantedEnd ? wanted.first.start : start;
+  return {
+    object,
+    binding: bindObject(object),
+    mode: 'sequential',
+    wanted: { start, end: wantedEnd },
+    range: { start: from, end: wantedEnd },
+  };
+}
+
+/** Invariant: without a strong ETag, bytes of two responses are never put together unless the caller allows it. */
+function needsPlainGet(
+  context: FetchContext,
+  wanted: Wanted,
+  { mode, binding, range, wanted: all }: Discovery,
+): boolean {
+  if (wanted.isProbe || mode === 'sequential' || isValidated(binding) || context.options.allowUnvalidated) return false;
+  return wanted.first.start !== all.start || range.end !== all.end;
+}
+
+function afterUnsatisfied(head: ResponseHead, { range, first }: Wanted): OtherWay | undefined {
+  if (first.start > range.start) return 'from the start';
+  const size = parseUnsatisfiedRange(singleHeader(head.headers, 'content-range') ?? '');
+  return range.start === 0 && (size ?? 0) === 0 ? 'empty object' : undefined;
+}
+
+function unsatisfiable(start: number, size: number): StoreError {
+  return new StoreError(`the range starts at ${start}, but the object has ${size} bytes`, {
+    statusCode: 416,
+    storeCode: 'InvalidRange',
+  });
+}
+
+function conditionHeaders(conditions: Conditions): { names: string[]; headers: Record<string, string> } {
+  const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = conditions;
+  const headers: Record<string, string> = {
+    ...(ifMatch !== undefined && { 'if-match': ifMatch }),
+    ...(ifNoneMatch !== undefined && { 'if-none-match': ifNoneMatch }),
+    ...(ifModifiedSince && { 'if-modified-since': ifModifiedSince.toUTCString() }),
+    ...(ifUnmodifiedSince && { 'if-unmodified-since': ifUnmodifiedSince.toUTCString() }),
+  };
+  const names = Object.entries(conditions).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  return { names, headers };
+}

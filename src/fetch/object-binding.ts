@@ -1,0 +1,71 @@
+/**
+ * What a download is bound to once the object is discovered: one ETag, one size. A response that does not fit is refused
+ * before its first byte is used.
+ */
+
+import { ObjectChangedError, ProtocolError } from '../errors.js';
+import { isStrongEtag, type ObjectInfo, type ResponseHeaders, readEtag, singleHeader } from '../object-info.js';
+
+export interface ObjectBinding {
+  /** `NaN` while unknown. */
+  readonly size: number;
+  readonly etag: string | undefined;
+  readonly lastModified: string | undefined;
+  /** The stored Content-Encoding that the store echoes; undefined for none. */
+  readonly contentEncoding: string | undefined;
+}
+
+export function bindObject(object: ObjectInfo): ObjectBinding {
+  return {
+    size: object.size,
+    etag: object.etag,
+    lastModified: object.headers['last-modified'],
+    contentEncoding: object.headers['content-encoding'],
+  };
+}
+
+/** Whether bytes of two responses are known to be of one version: what parallel GETs and resume need. */
+export function isValidated(binding: ObjectBinding): boolean {
+  return isStrongEtag(binding.etag);
+}
+
+/** The header that pins every request after discovery (RFC 9110 section 13.1.1); a weak ETag can never match it. */
+export function pinningHeaders(binding: ObjectBinding): Record<string, string> {
+  // Invariant: every request after discovery carries If-Match with the strong ETag that discovery found.
+  return isStrongEtag(binding.etag) ? { 'if-match': binding.etag } : {};
+}
+
+/** Refuses a response of another version of the object. */
+export function checkSameObject(binding: ObjectBinding, headers: ResponseHeaders, total: number | undefined): void {
+  const etag = readEtag(headers);
+  // Invariant: a response whose ETag is not the bound one is never used, and neither is one that hides it.
+  if (etag !== binding.etag) {
+    if (etag === undefined) throw new ProtocolError('the server left out the ETag that it sent before');
+    throw new ObjectChangedError('the object was replaced while it was downloaded', binding.etag, etag);
+  }
+  if (total !== undefined && !Number.isNaN(binding.size) && total !== binding.size) {
+    throw new ObjectChangedError(`the object's size changed from ${binding.size} to ${total}`, binding.etag, etag);
+  }
+  const lastModified = singleHeader(headers, 'last-modified');
+  if (!isStrongEtag(etag) && lastModified !== binding.lastModified) {
+    throw new ObjectChangedError('the object was modified while it was downloaded', binding.etag, etag);
+  }
+}
+
+/** Refuses a body that is not the object's own bytes: encoded on the way, or in several ranges. */
+export function checkPlainBody(
+  binding: ObjectBinding | undefined,
+  headers: ResponseHeaders,
+  echoesStored: boolean,
+): void {
+  const encoding = singleHeader(headers, 'content-encoding');
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    const isStored = echoesStored && /^[a-z0-9-]{1,20}$/i.test(encoding);
+    if (!isStored || (binding !== undefined && encoding !== binding.contentEncoding)) {
+      throw new ProtocolError('the server sent an encoded body although only identity was accepted');
+    }
+  }
+  if (/^multipart\/byteranges/i.test(singleHeader(headers, 'content-type') ?? '')) {
+    throw new ProtocolError('the server answered one range with multipart/byteranges');
+  }
+}

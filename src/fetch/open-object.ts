@@ -1,0 +1,101 @@
+/**
+ * Discovers the object: the first ranged GET is also the first part, so a small object takes one request. Keeps that
+ * response open for the pipeline; continues it where it is cut. Refuses an object that is not of one version.
+ */
+
+import type { ObjectInfo } from '../object-info.js';
+import { runAttempts } from './attempt-loop.js';
+import type { FetchContext } from './fetch-context.js';
+import { type Discovery, requestFirst, type Wanted } from './first-request.js';
+import { createHoldingQueue, type Opening } from './opening.js';
+import { createPieceTaker, type PieceProgress } from './part-fetcher.js';
+import { type AttemptInfo, requestRange } from './range-request.js';
+import { requestSequential, type SeenPrefix } from './sequential-request.js';
+
+/** Opens the object: resolves as soon as the head of the first good response is there. */
+export async function openObject(context: FetchContext, wanted: Wanted): Promise<Opening> {
+  let asked = wanted;
+  let isPlain = false;
+  let isAbandoned = false;
+  let discovery: Discovery | undefined;
+  let sealed: ObjectInfo | undefined;
+  const seen: SeenPrefix = { end: 0, crc: 0 };
+  const piece: PieceProgress = {
+    part: { index: 0, ...wanted.first },
+    position: wanted.first.start,
+    end: wanted.first.end,
+  };
+  const queue = createHoldingQueue(context.options.bufferBytes);
+  let onKnown = () => {};
+  const known = new Promise<void>((resolve) => {
+    onKnown = resolve;
+  });
+  const onDiscovered = (found: Discovery) => {
+    discovery = found;
+    piece.position = found.range.start;
+    piece.end = found.range.end;
+    piece.part = { index: 0, ...found.range };
+    onKnown();
+  };
+
+  const attempt = async (info: AttemptInfo): Promise<void> => {
+    const taker = createPieceTaker(context, piece, queue.deliver);
+    const take: typeof taker.take = (bytes, flow) => !isAbandoned && taker.take(bytes, flow);
+    try {
+      if (discovery === undefined) {
+        const otherWay = await requestFirst(context, asked, isPlain, info, seen, take, onDiscovered);
+        if (otherWay === undefined) return;
+        if (otherWay === 'plain GET') isPlain = true;
+        else asked = beginning(wanted);
+        return attempt(info);
+      }
+      if (discovery.mode === 'sequential') {
+        await requestSequential(context, discovery.binding, piece.position, info, seen, take);
+      } else {
+        await requestRange(context, discovery.binding, { start: piece.position, end: piece.end }, info, take);
+      }
+    } finally {
+      taker.flush();
+    }
+  };
+
+  const finished = runAttempts(context, {
+    part: () => piece.part,
+    position: () => piece.position,
+    isDone: () => isAbandoned || (discovery !== undefined && piece.position >= piece.end),
+    attempt: async (info) => {
+      await attempt(info);
+      if (discovery === undefined || piece.end !== Number.POSITIVE_INFINITY) return;
+      // The message has ended, and only that tells the size.
+      piece.end = piece.position;
+      sealed = Object.freeze({ ...discovery.object, size: piece.position });
+    },
+  });
+  // Whoever takes the opening sees its failure; before that it must not count as unhandled.
+  finished.catch(() => {});
+  await Promise.race([known, finished]);
+  const found = discovery as Discovery | undefined;
+  if (found === undefined) throw new Error('unreachable: an opening is known or has failed');
+  return {
+    get object() {
+      return sealed ?? found.object;
+    },
+    binding: found.binding,
+    mode: found.mode,
+    wanted: found.wanted,
+    range: found.range,
+    deliverTo(deliver, part) {
+      piece.part = part;
+      queue.attach(deliver);
+      return finished;
+    },
+    abandon() {
+      isAbandoned = true;
+    },
+  };
+}
+
+/** The same request for the beginning of the wanted bytes: what a checkpoint remembered is no longer there. */
+function beginning({ range, first }: Wanted): Wanted {
+  return { range, first: { start: range.start, end: range.start + (first.end - first.start) } };
+}

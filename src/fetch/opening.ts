@@ -1,0 +1,58 @@
+/**
+ * The bytes of the first request, which arrive while the rest of the pipeline is still being set up: kept until somebody
+ * takes them, then passed straight through. Holds the connection rather than more bytes than the budget allows.
+ */
+
+import type { ByteRange } from '../byte-range.js';
+import type { ObjectInfo } from '../object-info.js';
+import type { Part } from '../part.js';
+import type { ObjectBinding } from './object-binding.js';
+import type { DeliverBytes } from './part-fetcher.js';
+
+/** A discovered object, and the response that is bringing its first bytes. */
+export interface Opening {
+  /** `size` is NaN when the server tells it only by the end of the body. */
+  readonly object: ObjectInfo;
+  readonly binding: ObjectBinding;
+  /** `sequential`: this one response brings everything; ranged GETs would be ignored, or could mix versions. */
+  readonly mode: 'ranged' | 'sequential';
+  /** The bytes of the object that the download is about; `end` is Infinity while the size is unknown. */
+  readonly wanted: ByteRange;
+  /** The bytes that this opening brings, continuing a cut body. */
+  readonly range: ByteRange;
+  /** Hands over what has come and what comes, as bytes of `part`. Resolves when all were delivered. Call it once. */
+  deliverTo(deliver: DeliverBytes, part: Part): Promise<void>;
+  /** Drops the response. */
+  abandon(): void;
+}
+
+/** Keeps chunks until a receiver is there. */
+export interface HoldingQueue {
+  readonly deliver: DeliverBytes;
+  attach(deliver: DeliverBytes): void;
+}
+
+/** @param maxBytes - above this the connection is held until a receiver is attached */
+export function createHoldingQueue(maxBytes: number): HoldingQueue {
+  let receiver: DeliverBytes | undefined;
+  let kept: { offset: number; bytes: Buffer }[] = [];
+  let keptBytes = 0;
+  let letGo = () => {};
+  const attached = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  return {
+    deliver(offset, bytes) {
+      if (receiver !== undefined) return receiver(offset, bytes);
+      kept.push({ offset, bytes });
+      keptBytes += bytes.length;
+      return keptBytes >= maxBytes ? attached : undefined;
+    },
+    attach(deliver) {
+      receiver = deliver;
+      const holds = kept.map(({ offset, bytes }) => deliver(offset, bytes)).filter((hold) => hold !== undefined);
+      kept = [];
+      void Promise.all(holds).then(letGo);
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * Fetches one piece of a bound object: continues a cut body from the byte reached, never fetches a byte twice that was
+ * handed on. Refuses to know where the bytes go.
+ */
+
+import type { ByteRange } from '../byte-range.js';
+import type { Part } from '../part.js';
+import { sleep } from '../time.js';
+import type { Flow } from '../transport/flow.js';
+import { runAttempts } from './attempt-loop.js';
+import { createChunkGatherer } from './chunk-gatherer.js';
+import type { FetchContext } from './fetch-context.js';
+import type { ObjectBinding } from './object-binding.js';
+import { requestRange, type TakeBytes } from './range-request.js';
+
+/** Takes bytes and their offset in the object. A promise: the connection is not read until it resolves. */
+export type DeliverBytes = (offset: number, bytes: Buffer) => Promise<void> | undefined;
+
+/** A piece while it is fetched. `end` may be lowered: somebody else then fetches the rest. */
+export interface PieceProgress {
+  part: Part;
+  position: number;
+  end: number;
+}
+
+/** Fetches the bytes from `piece.position` to `piece.end` and hands each of them on once, in order. */
+export async function fetchPiece(
+  context: FetchContext,
+  binding: ObjectBinding,
+  piece: PieceProgress,
+  deliver: DeliverBytes,
+): Promise<void> {
+  await runAttempts(context, {
+    part: () => piece.part,
+    position: () => piece.position,
+    isDone: () => piece.position >= piece.end,
+    attempt: async (info) => {
+      const asked: ByteRange = { start: piece.position, end: piece.end };
+      const taker = createPieceTaker(context, piece, deliver);
+      try {
+        await requestRange(context, binding, asked, info, taker.take);
+      } finally {
+        taker.flush();
+      }
+    },
+  });
+}
+
+/** Moves the piece on as bytes arrive, counts them, and holds the connection where the receiver or a rate limit asks. */
+export function createPieceTaker(
+  context: FetchContext,
+  piece: PieceProgress,
+  deliver: DeliverBytes,
+): { readonly take: TakeBytes; flush(): void } {
+  let deliveredTo = piece.position;
+  let flow: Flow | undefined;
+  let holds = 0;
+  const holdUntil = (ready: Promise<void>) => {
+    holds += 1;
+    flow?.pause();
+    const letGo = () => {
+      holds -= 1;
+      if (holds === 0) flow?.resume();
+    };
+    ready.then(letGo, letGo);
+  };
+  const gatherer = createChunkGatherer((bytes) => {
+    const offset = deliveredTo;
+    deliveredTo += bytes.length;
+    const ready = deliver(offset, bytes);
+    if (ready !== undefined) holdUntil(ready);
+  });
+  return {
+    take(bytes, from) {
+      flow = from;
+      context.counters.transferredBytes += bytes.length;
+      const useful = bytes.subarray(0, Math.max(0, piece.end - piece.position));
+      piece.position += useful.length;
+      gatherer.add(useful);
+      const pauseMs = context.rateLimit?.spend(bytes.length) ?? 0;
+      if (pauseMs >= 1) holdUntil(sleep(pauseMs, context.signal));
+      return piece.position < piece.end;
+    },
+    flush: gatherer.flush,
+  };
+}

@@ -1,0 +1,149 @@
+/**
+ * ONE ranged GET of a bound object. Bytes are handed on only from a checked response: status, Content-Range, total,
+ * ETag, length, no content-encoding (RFC 9110 sections 14.2, 14.4, 15.3.7). Refuses to retry.
+ */
+
+import { type ByteRange, byteLength, formatRangeHeader, parseContentRange } from '../byte-range.js';
+import { NetworkError, ObjectChangedError, ProtocolError } from '../errors.js';
+import { type ResponseHeaders, singleHeader } from '../object-info.js';
+import type { ResponseHead } from '../transport/exchange.js';
+import type { Flow } from '../transport/flow.js';
+import type { FetchContext } from './fetch-context.js';
+import { checkPlainBody, checkSameObject, type ObjectBinding, pinningHeaders } from './object-binding.js';
+import { sendStoreRequest } from './store-request.js';
+
+/** How one attempt presents itself to the source. */
+export interface AttemptInfo {
+  readonly attempt: number;
+  readonly reason: 'first' | 'expired';
+}
+
+/** Takes bytes in order. Returns false when no more are wanted. */
+export type TakeBytes = (bytes: Buffer, flow: Flow) => boolean;
+
+/**
+ * Requests `range` and hands its bytes on in order, from `range.start`.
+ * Resolves when the response ended as it announced; a server may truthfully announce less than was asked for.
+ * @throws NetworkError when the body was cut; ProtocolError, ObjectChangedError before any byte was handed on
+ */
+export async function requestRange(
+  context: FetchContext,
+  binding: ObjectBinding,
+  range: ByteRange,
+  info: AttemptInfo,
+  take: TakeBytes,
+): Promise<void> {
+  const body = createBodyCounter(take);
+  await sendStoreRequest(
+    context,
+    { method: 'GET', headers: { range: formatRangeHeader(range), ...pinningHeaders(binding) }, ...info },
+    {
+      onRefusal: (head) => refuseChanged(binding, head),
+      onHead(head, flow) {
+        checkPlainBody(binding, head.headers, context.source.echoesContentEncoding === true);
+        if (head.statusCode === 206) {
+          const sent = checkContentRange(head.headers, range);
+          checkSameObject(binding, head.headers, sent.total);
+          body.expect({ skip: 0, length: byteLength(sent), flow });
+        } else if (head.statusCode === 200) {
+          // An edge that ignores Range (RFC 9110 section 14.2 lets it): the same bytes are inside the whole object.
+          const total = parseContentLength(head.headers);
+          checkSameObject(binding, head.headers, total);
+          body.expect({ skip: range.start, length: byteLength(range), flow });
+        } else {
+          throw new ProtocolError(`the server answered ${head.statusCode} to a GET of a range`);
+        }
+      },
+      onBytes: body.onBytes,
+    },
+  );
+  body.checkComplete();
+}
+
+/** Invariant: bytes are used only at the offset that the server says they have. */
+export function checkContentRange(
+  headers: ResponseHeaders,
+  asked: ByteRange,
+): ByteRange & { total: number | undefined } {
+  const value = singleHeader(headers, 'content-range');
+  if (value === undefined) throw new ProtocolError('the server sent a 206 without Content-Range');
+  const sent = parseContentRange(value);
+  if (sent === undefined) throw new ProtocolError('the server sent a malformed Content-Range');
+  if (sent.start !== asked.start || sent.end > asked.end) {
+    throw new ProtocolError(
+      `the server sent bytes ${sent.start}-${sent.end - 1} when asked for ${asked.start}-${asked.end - 1}`,
+    );
+  }
+  const length = parseContentLength(headers);
+  if (length !== undefined && length !== byteLength(sent)) {
+    throw new ProtocolError(`Content-Length is ${length} but Content-Range holds ${byteLength(sent)} bytes`);
+  }
+  return sent;
+}
+
+/** Content-Length as a safe integer; undefined when it is not there. */
+export function parseContentLength(headers: ResponseHeaders): number | undefined {
+  const value = singleHeader(headers, 'content-length');
+  if (value === undefined) return undefined;
+  const length = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+  if (!Number.isSafeInteger(length)) throw new ProtocolError('the server sent a malformed or absurd Content-Length');
+  return length;
+}
+
+function refuseChanged(binding: ObjectBinding, head: ResponseHead): void {
+  if (head.statusCode === 412 || head.statusCode === 416) {
+    throw new ObjectChangedError(
+      `the object is no longer the one this download is bound to (HTTP ${head.statusCode})`,
+      binding.etag,
+      undefined,
+    );
+  }
+}
+
+/** What a response's body has to be: `skip` bytes to leave out, then `length` bytes to hand on. */
+export interface ExpectedBody {
+  readonly skip: number;
+  /** `NaN` when only the end of the message tells. */
+  readonly length: number;
+  readonly flow: Flow;
+}
+
+/** Counts a body against what its head announced. */
+export interface BodyCounter {
+  expect(body: ExpectedBody): void;
+  onBytes(bytes: Buffer): 'done' | undefined;
+  /** @throws NetworkError when the message ended early */
+  checkComplete(): void;
+}
+
+export function createBodyCounter(take: TakeBytes, onSkipped?: (bytes: Buffer) => void): BodyCounter {
+  let toSkip = 0;
+  let left = Number.NaN;
+  let flow: Flow | undefined;
+  let isWanted = true;
+  return {
+    expect(body) {
+      toSkip = body.skip;
+      left = body.length;
+      flow = body.flow;
+    },
+    onBytes(bytes) {
+      let useful = bytes;
+      if (toSkip > 0) {
+        onSkipped?.(useful.subarray(0, toSkip));
+        useful = useful.subarray(Math.min(toSkip, bytes.length));
+        toSkip -= bytes.length - useful.length;
+      }
+      // Invariant: bytes after the announced range are never used.
+      if (useful.length > left) useful = useful.subarray(0, left);
+      if (!Number.isNaN(left)) left -= useful.length;
+      if (useful.length > 0 && flow !== undefined) isWanted = take(useful, flow);
+      return left === 0 || !isWanted ? 'done' : undefined;
+    },
+    checkComplete() {
+      // Invariant: the end of a message is the end of a range only when every announced byte has arrived.
+      if (isWanted && (left > 0 || toSkip > 0))
+        throw new NetworkError('the connection was closed before the whole body arrived');
+    },
+  };
+}

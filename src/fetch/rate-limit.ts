@@ -1,0 +1,26 @@
+/**
+ * A rate limit shared by all connections of one download. It never holds bytes back: it says how long the connection
+ * that brought them should not be read, so that the limit reaches the sender.
+ */
+
+import { monotonicMs } from '../time.js';
+
+/** A short burst may pass at full speed, so that a limit does not turn every read into a timer. */
+const BURST_MS = 100;
+
+export interface RateLimit {
+  /** Accounts for bytes that have arrived; returns how many milliseconds to stop reading, 0 for not at all. */
+  spend(byteCount: number): number;
+}
+
+export function createRateLimit(bytesPerSecond: number): RateLimit {
+  // The moment up to which the limit has been used up.
+  let spentUntilMs = monotonicMs();
+  return {
+    spend(byteCount) {
+      const now = monotonicMs();
+      spentUntilMs = Math.max(spentUntilMs, now - BURST_MS) + (byteCount * 1000) / bytesPerSecond;
+      return Math.max(0, spentUntilMs - now);
+    },
+  };
+}

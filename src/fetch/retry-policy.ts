@@ -1,0 +1,117 @@
+/**
+ * Which failures are retried, when, and why: one table, read from top to bottom. Pure; refuses to wait or to count by
+ * itself.
+ */
+
+import type { RetryOptions } from '../download-options.js';
+import { AccessDeniedError, NetworkError, ProtocolError, StoreError, TimeoutError } from '../errors.js';
+import { isCertificateError, isStaleConnection } from '../transport/network-failure.js';
+
+/** What the requests for one piece have been through. */
+export interface RetryHistory {
+  /** Requests in a row that brought no new byte, the failed one included. */
+  readonly fruitlessAttempts: number;
+  readonly protocolErrors: number;
+  readonly credentialRefreshes: number;
+  readonly clockCorrections: number;
+  readonly staleConnections: number;
+}
+
+/** What to do about a failure; `charged`: it counts against `retry.attempts`. */
+export interface RetryDecision {
+  readonly action: 'fail' | 'backoff' | 'at-once' | 'refresh-credentials' | 'correct-clock';
+  readonly charged: boolean;
+}
+
+interface Row {
+  readonly why: string;
+  readonly matches: (error: unknown, history: RetryHistory) => boolean;
+  readonly decision: RetryDecision;
+}
+
+const FAIL: RetryDecision = { action: 'fail', charged: true };
+const BACKOFF: RetryDecision = { action: 'backoff', charged: true };
+const RETRYABLE_STATUS = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** Refusals that fresh credentials or a fresh URL cannot cure. */
+const LASTING_REFUSALS = new Set([
+  ...['InvalidObjectState', 'SignatureDoesNotMatch', 'RequestTimeTooSkewed', 'RequestPayerDenied', 'AllAccessDisabled'],
+  ...['VirtualHostDomainRequired', 'InArrearOrInsufficientBalance', 'CredentialsProviderFailed'],
+]);
+
+const TABLE: readonly Row[] = [
+  {
+    why: 'the clocks differ: sign once more with the time of the store',
+    matches: (e, h) => isRefusal(e, 'RequestTimeTooSkewed') && h.clockCorrections === 0,
+    decision: { action: 'correct-clock', charged: false },
+  },
+  {
+    why: 'credentials or a presigned URL may have expired: once more with fresh ones',
+    matches: (e, h) =>
+      e instanceof AccessDeniedError && !LASTING_REFUSALS.has(e.storeCode ?? '') && h.credentialRefreshes === 0,
+    decision: { action: 'refresh-credentials', charged: false },
+  },
+  {
+    why: 'the server closed an idle connection just as it was used again: not a failure of the request',
+    matches: (e, h) => isStaleConnection(e) && h.staleConnections < 2,
+    decision: { action: 'at-once', charged: false },
+  },
+  {
+    why: 'a certificate that does not verify will not verify later',
+    matches: (e) => isCertificateError(e),
+    decision: FAIL,
+  },
+  {
+    why: 'a broken connection, or a silent one, says nothing about the object',
+    matches: (e) => e instanceof NetworkError || e instanceof TimeoutError,
+    decision: BACKOFF,
+  },
+  {
+    why: 'the store is busy or asks to slow down',
+    matches: (e) =>
+      e instanceof StoreError &&
+      (RETRYABLE_STATUS.has(e.statusCode) || (e.statusCode === 409 && e.storeCode === 'OperationAborted')),
+    decision: BACKOFF,
+  },
+  {
+    why: 'one bad answer may come from one bad edge or proxy; a second one is how the server is',
+    matches: (e, h) => e instanceof ProtocolError && h.protocolErrors < 2,
+    decision: BACKOFF,
+  },
+];
+
+/** Decides about one failure. Everything that no row names fails at once. */
+export function decideRetry(error: unknown, history: RetryHistory, options: RetryOptions): RetryDecision {
+  const decision = TABLE.find((row) => row.matches(error, history))?.decision ?? FAIL;
+  return decision.charged && history.fruitlessAttempts >= options.attempts ? FAIL : decision;
+}
+
+/** True when more attempts of the same kind could have helped: the caller then sees a PartFailedError. */
+export function isRetryable(error: unknown): boolean {
+  const history = {
+    fruitlessAttempts: 0,
+    protocolErrors: 9,
+    credentialRefreshes: 1,
+    clockCorrections: 1,
+    staleConnections: 9,
+  };
+  return TABLE.find((row) => row.matches(error, history))?.decision === BACKOFF;
+}
+
+/**
+ * How long to wait before attempt number `fruitlessAttempts + 1`: full jitter over an exponential back-off, and at
+ * least what `Retry-After` asks for (RFC 9110 section 10.2.3), both within `maxDelayMs`.
+ */
+export function backoffDelayMs(
+  error: unknown,
+  fruitlessAttempts: number,
+  options: RetryOptions,
+  random: () => number = Math.random,
+): number {
+  const ceiling = Math.min(options.maxDelayMs, options.baseDelayMs * 2 ** Math.max(0, fruitlessAttempts - 1));
+  const asked = error instanceof StoreError ? (error.retryAfterMs ?? 0) : 0;
+  return Math.max(Math.round(random() * ceiling), Math.min(asked, options.maxDelayMs));
+}
+
+function isRefusal(error: unknown, storeCode: string): boolean {
+  return error instanceof AccessDeniedError && error.storeCode === storeCode;
+}

@@ -1,0 +1,139 @@
+/**
+ * One request to the store, redirects included: asks the source for it (so the signature is fresh), sends it, and hands a
+ * success to the taker. Everything else becomes a typed error. Refuses to retry and to know about ranges.
+ */
+
+import { AccessDeniedError, InvalidOptionError, ProtocolError } from '../errors.js';
+import { singleHeader } from '../object-info.js';
+import type { RequestContext, SourceRequest } from '../source/source.js';
+import { wallClockMs } from '../time.js';
+import { exchange, type ResponseHead } from '../transport/exchange.js';
+import type { Flow } from '../transport/flow.js';
+import { MAX_ERROR_BODY_BYTES } from './error-document.js';
+import type { FetchContext } from './fetch-context.js';
+import { isRedirect, resolveRedirect, type SplitUrl, splitUrl } from './redirect.js';
+import { createStoreError } from './store-error.js';
+
+export interface StoreRequest {
+  readonly method: 'GET' | 'HEAD';
+  /** The pipeline's own headers, lower-case; they win over the source's. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly attempt: number;
+  readonly reason: 'first' | 'expired';
+  /** The caller's conditions among the headers, to name them when one fails. */
+  readonly conditions?: readonly string[];
+}
+
+/** Takes a response of status 2xx. Throwing gives up the exchange with that error. */
+export interface ResponseTaker {
+  onHead(head: ResponseHead, flow: Flow): void;
+  /** `'done'` ends the exchange with success: nothing more is wanted. */
+  onBytes(bytes: Buffer): 'done' | undefined;
+  /** Statuses that are not a success but that the taker wants to see as errors of its own. */
+  onRefusal?(head: ResponseHead): void;
+}
+
+/** Headers of every request: no compression (RFC 9110 section 12.5.3), and who we are. */
+export const COMMON_HEADERS: Readonly<Record<string, string>> = {
+  'accept-encoding': 'identity',
+  'user-agent': 'partstream',
+};
+
+/** Sends one request and feeds its response to `taker`. */
+export async function sendStoreRequest(
+  context: FetchContext,
+  request: StoreRequest,
+  taker: ResponseTaker,
+): Promise<void> {
+  const own = { ...COMMON_HEADERS, ...request.headers };
+  const asked: RequestContext = {
+    method: request.method,
+    headers: own,
+    attempt: request.attempt,
+    reason: request.reason,
+    clockOffsetMs: context.clockOffsetMs,
+    signal: context.signal,
+  };
+  let next: SourceRequest = await context.source.request(asked);
+  for (let hops = 0; ; hops += 1) {
+    const url = checkedUrl(next.url);
+    context.signal.throwIfAborted();
+    const outcome = await exchangeOnce(context, url, next, request.method, own, taker);
+    if (outcome === undefined) return;
+    if (!isRedirect(outcome.head.statusCode)) {
+      const error = createStoreError({ ...outcome.head, body: outcome.body }, request.conditions);
+      if (error instanceof AccessDeniedError && error.storeCode === 'RequestTimeTooSkewed')
+        learnClock(context, outcome.head);
+      throw error;
+    }
+    const target = resolveRedirect(next.url, outcome.head.headers.location, hops);
+    const signed = await context.source.follow?.(target, outcome.head.statusCode, asked);
+    next = signed ?? { url: target, ...(next.tls && { tls: next.tls }) };
+  }
+}
+
+interface NotTaken {
+  readonly head: ResponseHead;
+  readonly body: Buffer;
+}
+
+/** One exchange; undefined when the taker took the response, else its head and the beginning of its body. */
+async function exchangeOnce(
+  context: FetchContext,
+  url: SplitUrl,
+  sourceRequest: SourceRequest,
+  method: 'GET' | 'HEAD',
+  own: Readonly<Record<string, string>>,
+  taker: ResponseTaker,
+): Promise<NotTaken | undefined> {
+  const { options } = context;
+  let refused: ResponseHead | undefined;
+  const body: Buffer[] = [];
+  let bodyBytes = 0;
+  context.counters.requests += 1;
+  const run = exchange(
+    context.dispatcherFor(url.origin, sourceRequest.tls),
+    // Invariant: a source's headers never replace the range, the condition or the encoding that the pipeline asks for.
+    { origin: url.origin, path: url.target, method, headers: { ...sourceRequest.headers, ...own } },
+    { ...options.timeouts, minBytesPerSecond: options.minBytesPerSecond },
+    {
+      onHead(head, flow) {
+        if (head.statusCode >= 200 && head.statusCode < 300) {
+          taker.onHead(head, flow);
+          return;
+        }
+        taker.onRefusal?.(head);
+        refused = head;
+      },
+      onBytes(bytes) {
+        if (refused === undefined) return taker.onBytes(bytes);
+        body.push(Buffer.from(bytes));
+        bodyBytes += bytes.length;
+        return bodyBytes >= MAX_ERROR_BODY_BYTES ? 'done' : undefined;
+      },
+    },
+    context.signal,
+  );
+  try {
+    await run;
+  } catch (error) {
+    // A refusal whose explanation is cut short is still that refusal.
+    if (refused === undefined || context.signal.aborted) throw error;
+  }
+  return refused === undefined ? undefined : { head: refused, body: Buffer.concat(body) };
+}
+
+function checkedUrl(url: string): SplitUrl {
+  const split = splitUrl(url);
+  if (split === undefined) throw new InvalidOptionError('source', 'its request has no http(s) URL');
+  if (/[^\x21-\x7e]/.test(url))
+    throw new InvalidOptionError('source', 'its URL holds characters that HTTP does not allow');
+  return split;
+}
+
+/** Invariant: the difference to the store's clock is only learned from a response that complains about it. */
+function learnClock(context: FetchContext, head: ResponseHead): void {
+  const date = Date.parse(singleHeader(head.headers, 'date') ?? '');
+  if (Number.isNaN(date)) throw new ProtocolError('the store complains about the time without telling its own');
+  context.clockOffsetMs = date - wallClockMs();
+}

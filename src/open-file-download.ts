@@ -1,0 +1,89 @@
+/**
+ * Opens a download into a file: locks the destination, discovers the object, opens the sink, and plans what is missing,
+ * so that the first request already brings bytes that are missing.
+ */
+
+import { type ByteRange, subtractRanges, totalLength } from './byte-range.js';
+import { discover, plan, planChecks } from './download.js';
+import type { FetchContext } from './fetch/fetch-context.js';
+import type { Opening } from './fetch/opening.js';
+import { createPartPlan, type PartPlan } from './plan/part-planner.js';
+import type { CheckpointSink } from './sink/checkpoint-sink.js';
+import type { Destination } from './sink/destination.js';
+import { acquireDestinationLock } from './sink/lock.js';
+import { openCheckpointSink } from './sink/open-checkpoint-sink.js';
+import { peekCheckpoint } from './sink/peek-checkpoint.js';
+import { blockAlgorithm, type VerificationPlan } from './verify/verification.js';
+
+/** A download that is ready to fetch. */
+export interface FileDownload {
+  /** The response that discovered the object; it brings the first bytes of the first part, unless nothing is missing. */
+  readonly opening: Opening;
+  readonly checks: VerificationPlan;
+  /** It holds the lock until it is closed. */
+  readonly sink: CheckpointSink;
+  readonly parts: PartPlan;
+  /** Bytes that an earlier process recorded. */
+  readonly resumedBytes: number;
+}
+
+export async function openFileDownload(place: Destination, context: FetchContext): Promise<FileDownload> {
+  const { options, source, signal } = context;
+  const lock = await acquireDestinationLock(place, { waitMs: options.lockWaitMs, signal });
+  let sink: CheckpointSink | undefined;
+  try {
+    const remembered = await peekCheckpoint(place, source.identity);
+    const opening = await discover(context, firstGap(context, remembered));
+    const checks = planChecks(context, opening);
+    sink = await openCheckpointSink(place.path, opening.object, {
+      identity: source.identity,
+      range: opening.wanted,
+      checkpoint: options.checkpoint !== false,
+      durability: options.durability,
+      overwrite: options.overwrite,
+      allowUnvalidated: options.allowUnvalidated,
+      checksumAlgorithm: blockAlgorithm(checks),
+      destination: place,
+      lock,
+      signal,
+      onCheckpointed: (completedBytes) => context.emit('checkpointed', { completedBytes }),
+      onObjectChanged: (expected, actual) => context.emit('objectChanged', { expected, actual }),
+    });
+    const completed = sink.completed;
+    const resumedBytes = totalLength(completed);
+    const parts = plan(context, opening, completed, resumedBytes);
+    return { opening: await fitOpening(context, opening, parts), checks, sink, parts, resumedBytes };
+  } catch (error) {
+    await sink?.close();
+    await lock.release();
+    throw error;
+  }
+}
+
+/** The first bytes that a checkpoint lacks; one byte, to discover the object, when it lacks none. */
+function firstGap(
+  { options: { range } }: FetchContext,
+  remembered: { size: number; range: ByteRange; completed: readonly ByteRange[] } | undefined,
+): ByteRange | undefined {
+  if (remembered === undefined) return undefined;
+  const wanted = { start: range.start, end: Math.min(range.end ?? remembered.size, remembered.size) };
+  // A file of other bytes is started afresh.
+  if (remembered.range.start !== wanted.start || remembered.range.end !== wanted.end) return undefined;
+  const [gap] = subtractRanges(wanted, remembered.completed);
+  return gap ?? { start: wanted.start, end: wanted.start + 1 };
+}
+
+/** The opening has to bring the beginning of the first part: after the object changed it may be of another place. */
+async function fitOpening(context: FetchContext, opening: Opening, parts: PartPlan): Promise<Opening> {
+  const [first] = parts;
+  if (opening.mode === 'sequential' || first === undefined) return opening;
+  if (opening.range.start === first.start && opening.range.end <= first.end) return opening;
+  opening.abandon();
+  return await discover(context, first);
+}
+
+/** Plans the parts of the ranges that turned out to be damaged. */
+export function planAgain(context: FetchContext, { wanted }: Opening, damaged: readonly ByteRange[]): PartPlan {
+  const partSize = context.options.partSize ?? 5 * 1024 * 1024;
+  return createPartPlan(wanted, { partSize, completed: subtractRanges(wanted, damaged) });
+}

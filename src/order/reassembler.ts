@@ -1,0 +1,101 @@
+/**
+ * Puts placed chunks in order: chunks in, in any order; the object's bytes out, in order, each exactly once. Takes every
+ * chunk at once and releases it when its bytes have left, so memory is bounded by whoever hands out the chunks. Refuses
+ * gaps: an end with bytes missing is an error.
+ */
+
+import { Duplex } from 'node:stream';
+import type { ByteRange } from '../byte-range.js';
+import { ProtocolError } from '../errors.js';
+import { checkInteger, checkKeys } from '../option-checks.js';
+import type { PlacedChunk } from '../part.js';
+
+export interface ReassemblerOptions {
+  /** Bytes that wait at the readable end for the consumer. @default 65_536 */
+  readonly highWaterMark?: number | undefined;
+}
+
+/**
+ * A Duplex that takes {@link PlacedChunk}s and gives the bytes of `range` in order.
+ *
+ * @param range - the bytes to expect; `end` may be Infinity, then the end of the input is the end
+ * @throws InvalidOptionError when the range is not one
+ * @example pipeline(fetchParts(source, object, parts), createReassembler({ start: 0, end: object.size }), gunzip, target)
+ */
+export function createReassembler(range: ByteRange, options?: ReassemblerOptions): Duplex {
+  const { start, end } = checkOrderedRange(range);
+  const { highWaterMark = 64 * 1024 } = checkKeys('options', options, ['highWaterMark']);
+  const waiting = new Map<number, PlacedChunk>();
+  let next = start;
+  let lastOffset = end;
+  let isWanted = false;
+  let hasEnded = false;
+
+  const handOn = () => {
+    for (let chunk = waiting.get(next); isWanted && chunk !== undefined; chunk = waiting.get(next)) {
+      waiting.delete(next);
+      next += chunk.bytes.length;
+      isWanted = duplex.push(chunk.bytes);
+      chunk.release();
+    }
+    if (next === lastOffset && !hasEnded) {
+      hasEnded = true;
+      duplex.push(null);
+    }
+  };
+  /** Where the bytes end that have come without a gap. */
+  const contiguousEnd = () => {
+    let offset = next;
+    for (let chunk = waiting.get(offset); chunk !== undefined; chunk = waiting.get(offset))
+      offset += chunk.bytes.length;
+    return offset;
+  };
+
+  const duplex = new Duplex({
+    writableObjectMode: true,
+    readableHighWaterMark: checkInteger('highWaterMark', highWaterMark, 0, Number.MAX_SAFE_INTEGER),
+    write(chunk: PlacedChunk, _encoding, done) {
+      // Invariant: a chunk is taken only where no other byte has been or will be.
+      if (chunk.offset < next || chunk.offset + chunk.bytes.length > end || waiting.has(chunk.offset)) {
+        done(new ProtocolError(`a chunk at offset ${chunk.offset} is outside what is expected from ${next}`));
+        return;
+      }
+      if (chunk.bytes.length > 0) waiting.set(chunk.offset, chunk);
+      handOn();
+      done();
+    },
+    final(done) {
+      const reached = contiguousEnd();
+      // Invariant: the ordered stream ends only when every byte of the range has come.
+      if (end === Number.POSITIVE_INFINITY ? reached < next + heldBytes(waiting) : reached !== end) {
+        done(new ProtocolError(`the input ended with bytes missing after offset ${reached}`));
+        return;
+      }
+      lastOffset = reached;
+      handOn();
+      done();
+    },
+    read() {
+      isWanted = true;
+      handOn();
+    },
+    destroy(error, done) {
+      for (const chunk of waiting.values()) chunk.release();
+      waiting.clear();
+      done(error);
+    },
+  });
+  return duplex;
+}
+
+function heldBytes(chunks: ReadonlyMap<number, PlacedChunk>): number {
+  let sum = 0;
+  for (const chunk of chunks.values()) sum += chunk.bytes.length;
+  return sum;
+}
+
+function checkOrderedRange(range: ByteRange): ByteRange {
+  const start = checkInteger('range.start', range?.start, 0, Number.MAX_SAFE_INTEGER);
+  const isOpen = range.end === Number.POSITIVE_INFINITY;
+  return { start, end: isOpen ? range.end : checkInteger('range.end', range.end, start, Number.MAX_SAFE_INTEGER) };
+}

@@ -1,0 +1,35 @@
+/**
+ * Cuts parts into pieces: one piece is what one reservation of the buffer budget covers and one ranged GET asks for.
+ * A part larger than the budget allows becomes several pieces. Pure, lazy, ascending.
+ */
+
+import { byteLength } from '../byte-range.js';
+import type { Part } from '../part.js';
+
+/** A slice of a part that is requested at once. */
+export interface Piece {
+  readonly part: Part;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Pieces are not made smaller than this while the budget holds one of them: a request has a price. */
+const MIN_PIECE_BYTES = 256 * 1024;
+
+/** The most bytes of one piece, so that `concurrency` pieces fit the budget where that is reasonable. */
+export function maxPieceBytes(bufferBytes: number, concurrency: number): number {
+  return Math.max(Math.floor(bufferBytes / concurrency), Math.min(bufferBytes, MIN_PIECE_BYTES));
+}
+
+/** The pieces of the parts, without those bytes that lie in `[0, after)`: they were asked for already. */
+export function* cutPieces(parts: Iterable<Part>, maxBytes: number, after: number = 0): Generator<Piece, void, void> {
+  for (const part of parts) {
+    const from = Math.max(part.start, Math.min(after, part.end));
+    // Pieces of one part are of about one size: a tiny last piece would cost as much as a large one.
+    const count = Math.ceil((part.end - from) / maxBytes);
+    const step = Math.ceil(byteLength({ start: from, end: part.end }) / count);
+    for (let start = from; start < part.end; start += step) {
+      yield { part, start, end: Math.min(start + step, part.end) };
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/** Samples how far a download is, by a timer and not per chunk. Refuses to go back, and always ends at the total. */
+
+import type { Progress } from './events.js';
+import { every, monotonicMs } from './time.js';
+
+const INTERVAL_MS = 100;
+/** The rate is averaged over about this long. */
+const RATE_WINDOW_MS = 3000;
+
+export interface ProgressSource {
+  /** Body bytes received from the network. */
+  transferredBytes(): number;
+  /** Bytes that are done, resumed ones included. */
+  completedBytes(): number;
+  totalBytes(): number;
+}
+
+export interface ProgressMeter {
+  /** Emits the last sample and stops. */
+  finish(): void;
+  stop(): void;
+}
+
+export function startProgressMeter(source: ProgressSource, emit: (progress: Progress) => void): ProgressMeter {
+  const samples = [{ atMs: monotonicMs(), bytes: source.transferredBytes() }];
+  let highest = 0;
+  const sample = () => {
+    const now = { atMs: monotonicMs(), bytes: source.transferredBytes() };
+    samples.push(now);
+    while (samples.length > 2 && now.atMs - (samples[0]?.atMs ?? 0) > RATE_WINDOW_MS) samples.shift();
+    const oldest = samples[0] ?? now;
+    const elapsedMs = now.atMs - oldest.atMs;
+    const bytesPerSecond = elapsedMs > 0 ? Math.round(((now.bytes - oldest.bytes) * 1000) / elapsedMs) : 0;
+    const totalBytes = source.totalBytes();
+    // A damaged block that is fetched again takes bytes back; a progress bar should not.
+    highest = Math.max(highest, Math.min(source.completedBytes(), Number.isNaN(totalBytes) ? Infinity : totalBytes));
+    const leftBytes = totalBytes - highest;
+    emit({
+      transferredBytes: now.bytes,
+      completedBytes: highest,
+      totalBytes,
+      bytesPerSecond,
+      etaSeconds: leftBytes === 0 ? 0 : leftBytes / bytesPerSecond,
+    });
+  };
+  const timer = every(INTERVAL_MS, sample);
+  return {
+    finish() {
+      timer.stop();
+      sample();
+    },
+    stop: timer.stop,
+  };
+}

@@ -1,0 +1,248 @@
+/**
+ * The file end of the pipeline: a Writable of placed chunks, in any order. Bytes first, then the record of them, and
+ * the name last. Refuses to publish what is not whole, and to touch files that are not its own any more.
+ */
+
+import { Writable } from 'node:stream';
+import { type ByteRange, subtractRanges, totalLength } from '../byte-range.js';
+import { CheckpointError } from '../errors.js';
+import type { PlacedChunk } from '../part.js';
+import type { CrcAlgorithm } from '../verify/crc.js';
+import { GroupCommit } from './group-commit.js';
+import type { DestinationLock } from './lock.js';
+import type { CheckpointRequest, OpenCheckpoint } from './open-checkpoint.js';
+import { finishPublishing, publishFile } from './publish-file.js';
+import { readBack } from './read-back.js';
+import { recheckBlocks } from './recheck-blocks.js';
+import { writeChunks } from './write-chunks.js';
+
+/** What a sink is made of. */
+export interface CheckpointSinkContext extends CheckpointRequest, OpenCheckpoint {
+  readonly lock: DestinationLock;
+  readonly onCheckpointed?: ((completedBytes: number) => void) | undefined;
+}
+
+/** Chunks that may wait for the disk. Their bytes are bounded by the budget of whoever fetched them. */
+const QUEUED_CHUNKS = 256;
+
+/**
+ * A Writable of `PlacedChunk`s in object mode. It stays open after `finish`: only {@link publish}, {@link close} or
+ * `destroy()` end it. An 'error' that nobody listens for ends no process: every method rejects with it from then on.
+ */
+export class CheckpointSink extends Writable {
+  /** Absolute path of the destination. */
+  readonly path: string;
+  /** The bytes of the object that the file is to hold. */
+  readonly range: ByteRange;
+  /** The CRC of the blocks; for a resumed file the one that it began with. */
+  readonly checksumAlgorithm: CrcAlgorithm;
+  readonly #context: CheckpointSinkContext;
+  readonly #commit: GroupCommit;
+  readonly #ending = new AbortController();
+  readonly #onAbort: () => void;
+  readonly #onLockLost: () => void;
+  #isFenced = false;
+  #isPublished: boolean;
+  #writing: Promise<void> = Promise.resolve();
+  #publishing: Promise<void> | undefined;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(context: CheckpointSinkContext) {
+    super({ objectMode: true, highWaterMark: QUEUED_CHUNKS, autoDestroy: false });
+    this.path = context.destination.path;
+    this.range = context.range;
+    this.checksumAlgorithm = context.ledger.crc.algorithm;
+    this.#context = context;
+    this.#isPublished = context.isPublished;
+    this.#commit = new GroupCommit({
+      ...context,
+      checkFence: () => this.#checkFence(),
+      onRecorded: (recordedBytes) => context.onCheckpointed?.(recordedBytes),
+      onFailure: (error) => this.destroy(error as Error),
+    });
+    this.#onAbort = () => this.destroy(context.signal?.reason);
+    this.#onLockLost = () => {
+      this.#isFenced = true;
+      this.destroy(context.lock.compromised.reason);
+    };
+    this.on('error', () => undefined);
+    context.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    context.lock.compromised.addEventListener('abort', this.#onLockLost, { once: true });
+    if (context.lock.compromised.aborted) this.#onLockLost();
+    if (context.signal?.aborted) this.#onAbort();
+  }
+
+  /** The bytes of the object that are recorded: what another process could go on from. */
+  get completed(): ByteRange[] {
+    return this.#inObject(this.#context.ledger.recorded());
+  }
+
+  /** The bytes of the object that were not written yet. */
+  missing(): ByteRange[] {
+    return subtractRanges(this.range, this.#inObject(this.#context.ledger.written()));
+  }
+
+  /**
+   * Compares the blocks of an earlier process with the disk, while other bytes are being written. Resolves with the
+   * ranges (of the object) that are damaged and have to be fetched again; none when all is well.
+   */
+  async recheck(signal?: AbortSignal): Promise<ByteRange[]> {
+    const signals = signal === undefined ? [this.#ending.signal] : [this.#ending.signal, signal];
+    const { part, ledger } = this.#context;
+    this.#checkUsable();
+    return this.#inObject(await recheckBlocks(part, ledger, AbortSignal.any(signals)));
+  }
+
+  /** The CRC of the whole range in {@link checksumAlgorithm}, once everything was written. */
+  combinedCrc(): bigint | undefined {
+    return this.#context.ledger.combinedCrc();
+  }
+
+  /** Reads the whole file once, in order. The bytes are valid until `onBytes` returns or its promise settles. */
+  async readBack(onBytes: (bytes: Uint8Array) => void | Promise<void>): Promise<void> {
+    await this.flush();
+    await readBack(this.#context.part, this.#ending.signal, onBytes);
+  }
+
+  /** Resolves when all chunks given so far are written and recorded. */
+  async flush(): Promise<void> {
+    this.#checkUsable();
+    if (this.writableLength > 0) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    this.#checkUsable();
+    await this.#commit.record();
+  }
+
+  /** Forgets everything that was written, in this process and for the next: the bytes turned out to be wrong. */
+  async reset(): Promise<void> {
+    await this.flush();
+    const { ledger, journal, ops, destination, isPublished } = this.#context;
+    ledger.clear();
+    await journal?.append([{ t: 'R' }]);
+    // Nothing can be written into a published file; the next process makes a new one.
+    if (isPublished && destination.checkpointPath !== undefined) await ops.unlink(destination.checkpointPath);
+  }
+
+  /**
+   * Gives the complete file its name, durably, and removes the checkpoint and the lock. Then the sink is closed. When it
+   * fails for another reason than missing bytes, the sink is closed, too, and another process can go on.
+   * @throws {CheckpointError} when bytes are missing; they can still be written
+   * @throws {DestinationError} when `overwrite` is false and the destination appeared in the meantime
+   * @throws {DiskError} when the disk fails
+   * @throws {LockedError} when the lock was lost
+   */
+  async publish(): Promise<void> {
+    await this.flush();
+    await this.recheck();
+    const missing = this.missing();
+    if (missing.length > 0) {
+      throw new CheckpointError(this.path, `${totalLength(missing)} bytes are missing`);
+    }
+    const { isPublished, lock } = this.#context;
+    const finish = isPublished ? finishPublishing : publishFile;
+    this.#publishing = finish({
+      ...this.#context,
+      commit: this.#commit,
+      checkFence: () => this.#checkFence(),
+      checkLock: () => lock.check(),
+      signal: this.#ending.signal,
+    }).then(() => {
+      this.#isPublished = true;
+    });
+    try {
+      await this.#publishing;
+    } finally {
+      await this.close();
+    }
+  }
+
+  /** Ends the sink and keeps what is needed to go on later. Resolves when all files are closed. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    await new Promise<void>((resolve) => {
+      this.once('close', resolve);
+      this.destroy();
+    });
+  }
+
+  override _writev(entries: { chunk: PlacedChunk }[], callback: (error?: Error | null) => void): void {
+    const chunks = entries.map(({ chunk }) => chunk);
+    const onWritten = (byteCount: number) => this.#commit.noteWritten(byteCount);
+    this.#writing = writeChunks(chunks, { ...this.#context, signal: this.#ending.signal, onWritten }).then(
+      () => {
+        callback();
+        if (this.writableLength === 0) this.#wakeIdleWaiters();
+      },
+      (error: Error) => this.#fail(error, callback),
+    );
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#commit.record().then(
+      () => callback(),
+      (error: Error) => this.#fail(error, callback),
+    );
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#ending.abort(error ?? new CheckpointError(this.path, 'the sink was closed'));
+    this.#wakeIdleWaiters();
+    this.#shutDown().then(
+      () => callback(error),
+      (second: Error) => callback(error ?? second),
+    );
+  }
+
+  // Invariant: once the lock or the files are not ours any more, nothing on disk is touched.
+  async #checkFence(): Promise<void> {
+    const { lock, part, journal } = this.#context;
+    try {
+      await lock.check();
+      await part.checkOwnership();
+      await journal?.checkOwnership();
+    } catch (error) {
+      this.#isFenced = true;
+      throw error;
+    }
+  }
+
+  async #shutDown(): Promise<void> {
+    const { ops, part, journal, lock, signal } = this.#context;
+    signal?.removeEventListener('abort', this.#onAbort);
+    lock.compromised.removeEventListener('abort', this.#onLockLost);
+    await this.#writing;
+    await this.#publishing?.catch(() => undefined);
+    try {
+      if (!this.#isFenced && !this.#isPublished) await this.#commit.record().catch(() => undefined);
+      await this.#commit.end();
+      if (journal === undefined && !this.#isPublished) {
+        await this.#checkFence().then(
+          () => ops.unlink(part.path),
+          () => undefined,
+        );
+      }
+      if (this.#isFenced) await part.close();
+      else await this.#commit.syncData((file) => file.close());
+    } finally {
+      await journal?.close().catch(() => undefined);
+      await lock.release();
+    }
+  }
+
+  /** Without `autoDestroy` an error that only reaches the callback would leave the files open. */
+  #fail(error: Error, callback: (error: Error) => void): void {
+    this.destroy(error);
+    callback(error);
+  }
+
+  #checkUsable(): void {
+    this.#ending.signal.throwIfAborted();
+  }
+
+  #wakeIdleWaiters(): void {
+    for (const wake of this.#idleWaiters.splice(0)) wake();
+  }
+
+  #inObject(ranges: readonly ByteRange[]): ByteRange[] {
+    return ranges.map(({ start, end }) => ({ start: start + this.range.start, end: end + this.range.start }));
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Where the file will be, and the names of what stands beside it while it is made. All that can be known before a
+ * byte is fetched is checked here. Refuses to follow a symbolic link below the directory that the caller named.
+ */
+
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { DestinationError, DiskError, InvalidOptionError } from '../errors.js';
+import { type FileOps, type FileStatus, nodeFileOps } from './file-ops.js';
+import { fitName, MAX_NAME_BYTES } from './fit-name.js';
+import { localName } from './local-name.js';
+
+/** Absolute paths; their directory is a real path, so that two ways to write one destination come out the same. */
+export interface Destination {
+  readonly path: string;
+  readonly partPath: string;
+  /** `undefined` when nothing is to be recorded. */
+  readonly checkpointPath: string | undefined;
+  readonly lockPath: string;
+}
+
+export interface DestinationOptions {
+  /** `false`: whatever is at the destination stays. */
+  overwrite: boolean;
+  /** `true`: beside the destination; a string: there; `false`: none. */
+  checkpoint: boolean | string;
+}
+
+// The lock and the checkpoint have temporary neighbours of their own, with longer names (`.new`).
+const MAX_NEIGHBOUR_BYTES = MAX_NAME_BYTES - 16;
+
+/**
+ * Resolves and checks a destination, and creates the directories it needs.
+ * @throws {DestinationError} when it exists (`overwrite: false`, or not a file), is a directory, or leads outside
+ * @throws {DiskError} when a directory cannot be looked at or created
+ */
+export async function resolveDestination(
+  destination: string | { readonly directory: string },
+  sourceName: string,
+  options: DestinationOptions,
+  ops: FileOps = nodeFileOps,
+): Promise<Destination> {
+  const path =
+    typeof destination === 'string'
+      ? await resolvePath('destination', destination, ops)
+      : await resolveInside(destination.directory, localName(sourceName), ops);
+  await checkPlace(path, options.overwrite, ops);
+  const [directory, name] = [dirname(path), basename(path)];
+  const neighbours = {
+    partPath: join(directory, fitName(name, '.part')),
+    lockPath: join(directory, fitName(name, '.part.lock', MAX_NEIGHBOUR_BYTES)),
+  };
+  let checkpointPath: string | undefined;
+  if (options.checkpoint === true) {
+    checkpointPath = join(directory, fitName(name, '.part.checkpoint', MAX_NEIGHBOUR_BYTES));
+  } else if (options.checkpoint !== false) {
+    checkpointPath = await resolvePath('checkpoint', options.checkpoint, ops);
+    if ([path, neighbours.partPath, neighbours.lockPath].includes(checkpointPath)) {
+      throw new InvalidOptionError('checkpoint', `${checkpointPath} is needed for the download itself`);
+    }
+    if ((await lookAt(checkpointPath, ops))?.isDirectory()) {
+      throw new DestinationError(checkpointPath, 'directory', 'the checkpoint is a file, this is a directory');
+    }
+  }
+  return { path, ...neighbours, checkpointPath };
+}
+
+/** A path of the caller: taken as it is, its directory created and resolved. */
+async function resolvePath(option: string, given: string, ops: FileOps): Promise<string> {
+  if (given === '' || given.includes('\0')) {
+    throw new InvalidOptionError(option, 'expected a path that is not empty and holds no NUL');
+  }
+  const path = resolve(given);
+  if (given.endsWith('/') || given.endsWith(sep) || basename(path) === '') {
+    throw new DestinationError(path, 'directory', `names a directory; the ${option} must name a file`);
+  }
+  return join(await realDirectory(dirname(path), ops), basename(path));
+}
+
+/** A path below the directory of the caller, from a name that a store gave. */
+async function resolveInside(directory: string, segments: readonly string[], ops: FileOps): Promise<string> {
+  if (directory === '' || directory.includes('\0')) {
+    throw new InvalidOptionError('destination.directory', 'expected a path that is not empty and holds no NUL');
+  }
+  const root = await realDirectory(resolve(directory), ops);
+  const path = join(root, ...segments);
+  checkInside(root, path);
+  let folder = root;
+  for (const segment of segments.slice(0, -1)) {
+    folder = join(folder, segment);
+    await enterDirectory(folder, ops);
+  }
+  // Somebody may have swapped a directory for a link since we looked.
+  const real = join(await onDisk(folder, ops.realPath(folder)), basename(path));
+  checkInside(root, real);
+  return real;
+}
+
+async function enterDirectory(folder: string, ops: FileOps): Promise<void> {
+  if (!(await lookAt(folder, ops))) {
+    const made = ops.makeDirectory(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    await onDisk(folder, made);
+  }
+  const status = await onDisk(folder, ops.linkStatus(folder));
+  // Invariant: a symbolic link planted below the directory of the caller is never followed.
+  if (status.isSymbolicLink()) {
+    throw new DestinationError(folder, 'symlink', 'is a symbolic link, which an object key may not lead through');
+  }
+  if (!status.isDirectory()) throw new DestinationError(folder, 'exists', 'is a file, where a directory is needed');
+}
+
+function checkInside(root: string, path: string): void {
+  const way = relative(root, path);
+  if (way === '' || way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) {
+    throw new DestinationError(path, 'outside', `is not inside ${root}`);
+  }
+}
+
+async function checkPlace(path: string, overwrite: boolean, ops: FileOps): Promise<void> {
+  const status = await lookAt(path, ops);
+  if (!status) return;
+  if (status.isDirectory()) {
+    throw new DestinationError(path, 'directory', 'is a directory; pass { directory } to put the file into it');
+  }
+  // Not following the link: a dangling one is something that is there, too.
+  if (!overwrite) throw new DestinationError(path, 'exists', 'already exists, and overwrite is false');
+  // Replacing /dev/null or a pipe by a file is never what was meant.
+  if (!status.isFile() && !status.isSymbolicLink()) {
+    throw new DestinationError(path, 'exists', 'is neither a file nor a symbolic link, and is not replaced');
+  }
+}
+
+async function realDirectory(directory: string, ops: FileOps): Promise<string> {
+  await onDisk(directory, ops.makeDirectory(directory, { recursive: true }));
+  return onDisk(directory, ops.realPath(directory));
+}
+
+async function lookAt(path: string, ops: FileOps): Promise<FileStatus | undefined> {
+  return await ops.linkStatus(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new DiskError(path, error);
+  });
+}
+
+async function onDisk<T>(path: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new DiskError(path, error);
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * The journal as a whole: from its bytes to what it says, and from what it says to the shortest bytes that say it.
+ * Pure. Refuses to guess: the first bad record ends the journal.
+ */
+
+import {
+  type BlockRun,
+  blockCountOf,
+  blockRecords,
+  checkHeader,
+  checkRecord,
+  decodeLine,
+  encodeRecord,
+  type HeaderRecord,
+  type JournalRecord,
+} from './journal-record.js';
+
+export const MAX_JOURNAL_BYTES: number = 64 * 1024 * 1024;
+
+/** What a journal says. */
+export interface JournalState {
+  readonly header: HeaderRecord;
+  /** Number of the last good record. */
+  readonly seq: number;
+  /** Where the last good record ends. */
+  readonly validBytes: number;
+  /** Per block: the record that says it was written; 0 for none. */
+  readonly recordedBy: Uint32Array;
+  /** Per block: its CRC, where it was recorded. */
+  readonly crcs: BigUint64Array;
+  /** Whether the file already had its final name. */
+  readonly isPublished: boolean;
+}
+
+/** Reads a journal; `'newer'` when a later release wrote it, undefined when it is not a journal at all. */
+export function decodeJournal(bytes: Buffer): JournalState | 'newer' | undefined {
+  if (bytes.length > MAX_JOURNAL_BYTES || bytes[0] !== 0x0a) return undefined;
+  const first = lineAt(bytes, 0);
+  const fields = decodeLine(first);
+  const header = fields === undefined ? undefined : checkHeader(fields);
+  if (header === undefined || header === 'newer') return header;
+
+  const recordedBy = new Uint32Array(blockCountOf(header));
+  const crcs = new BigUint64Array(blockCountOf(header));
+  let seq = 0;
+  let validBytes = 1 + first.length;
+  let last: JournalRecord['t'] | 'H' = 'H';
+  // Invariant: nothing after the first bad record is believed.
+  while (bytes[validBytes] === 0x0a) {
+    const line = lineAt(bytes, validBytes);
+    const next = decodeLine(line);
+    const record = next === undefined ? undefined : checkRecord(next, seq + 1, header);
+    if (record === undefined) break;
+    seq += 1;
+    validBytes += 1 + line.length;
+    last = record.t;
+    apply(record, seq, recordedBy, crcs);
+  }
+  return { header, seq, validBytes, recordedBy, crcs, isPublished: last === 'P' };
+}
+
+function apply(record: JournalRecord, seq: number, recordedBy: Uint32Array, crcs: BigUint64Array): void {
+  if (record.t === 'R') recordedBy.fill(0);
+  if (record.t === 'B') {
+    for (const [index, crc] of record.crc.entries()) {
+      recordedBy[record.i + index] = seq;
+      crcs[record.i + index] = BigInt(`0x${crc}`);
+    }
+  }
+  // Invariant: blocks recorded after the last good sync are not believed once a sync has failed, whatever their CRC.
+  if (record.t === 'F') {
+    for (const [block, by] of recordedBy.entries()) if (by > record.fromSeq) recordedBy[block] = 0;
+  }
+}
+
+/**
+ * The line that follows the line feed at `offset`. It ends at a zero byte, too: that is how bytes look that a power
+ * failure kept from the disk, and the record before them is still good.
+ */
+function lineAt(bytes: Buffer, offset: number): Buffer {
+  const end = bytes.indexOf(0x0a, offset + 1);
+  const line = bytes.subarray(offset + 1, end === -1 ? bytes.length : end);
+  const zero = line.indexOf(0);
+  return zero === -1 ? line : line.subarray(0, zero);
+}
+
+/** The blocks that a journal says were written, as runs in ascending order. */
+export function recordedRuns(state: JournalState): BlockRun[] {
+  const runs: { first: number; crcs: bigint[] }[] = [];
+  let open: { first: number; crcs: bigint[] } | undefined;
+  for (const [block, by] of state.recordedBy.entries()) {
+    if (by === 0) open = undefined;
+    else if (open !== undefined) open.crcs.push(state.crcs[block] ?? 0n);
+    else {
+      open = { first: block, crcs: [state.crcs[block] ?? 0n] };
+      runs.push(open);
+    }
+  }
+  return runs;
+}
+
+/** A journal that says just this, in as few bytes as possible, and the number of its last record. */
+export function encodeJournal(header: HeaderRecord, runs: readonly BlockRun[]): { bytes: Buffer; seq: number } {
+  const records = [header, ...blockRecords(runs, header.crc)];
+  return { bytes: Buffer.concat(records.map((record, seq) => encodeRecord(seq, record))), seq: records.length - 1 };
+}

@@ -1,0 +1,58 @@
+/** Opens the way to a file: resolves and locks the destination, and finds out what is there already. */
+
+import { DiskError, isDownloadError } from '../errors.js';
+import type { ObjectInfo } from '../object-info.js';
+import { CheckpointSink } from './checkpoint-sink.js';
+import { type CheckpointSinkOptions, checkSinkOptions } from './checkpoint-sink-options.js';
+import { type Destination, resolveDestination } from './destination.js';
+import { acquireDestinationLock } from './lock.js';
+import { openCheckpoint } from './open-checkpoint.js';
+import { errorCode } from './own-file.js';
+
+/**
+ * Opens a sink that makes the object's bytes a file at `path`: `pipeline(fetchParts(source, object, parts), sink)`, and
+ * then `sink.publish()`. What an earlier process recorded for the same object is in `sink.completed`.
+ *
+ * @example
+ * const sink = await openCheckpointSink('model.bin', object);
+ * const parts = planParts(sink.range, { partSize: 5 * 1024 * 1024, completed: sink.completed });
+ * await pipeline(fetchParts(source, object, parts), sink);
+ * await sink.publish();
+ *
+ * @throws {InvalidOptionError} before any file is touched
+ * @throws {DestinationError} when something at the destination may not be replaced or written
+ * @throws {LockedError} when another download holds the destination
+ * @throws {CheckpointError} when the checkpoint was written by a later release, or can be written by others
+ * @throws {DiskError} when the disk fails or has too little space
+ */
+export async function openCheckpointSink(
+  path: string,
+  object: ObjectInfo,
+  options?: CheckpointSinkOptions,
+): Promise<CheckpointSink> {
+  const { lock: givenLock } = options ?? {};
+  let lock = givenLock;
+  try {
+    const checked = checkSinkOptions(object, options);
+    const { fileOps: ops, lockWaitMs, signal } = checked;
+    signal?.throwIfAborted();
+    // Whether the destination may be there is decided later: it may be what a crash kept us from reporting.
+    const placing = { overwrite: true, checkpoint: checked.checkpoint };
+    const resolved = checked.destination ?? (await resolveDestination(path, path, placing, ops));
+    const destination: Destination =
+      checked.checkpoint === false ? { ...resolved, checkpointPath: undefined } : resolved;
+    lock ??= await acquireDestinationLock(destination, { waitMs: lockWaitMs, signal, ops });
+    const subject = { ...checked, ops, object, destination, path: destination.path };
+    const opened = await openCheckpoint(subject).catch((error: unknown) => {
+      throw isSystemError(error) ? new DiskError(destination.path, error) : error;
+    });
+    return new CheckpointSink({ ...subject, ...opened, lock });
+  } catch (error) {
+    await lock?.release();
+    throw error;
+  }
+}
+
+function isSystemError(error: unknown): boolean {
+  return !isDownloadError(error) && /^E[A-Z]/.test(errorCode(error) ?? '');
+}

@@ -1,0 +1,165 @@
+/**
+ * What stands beside the destination, and what to do with it: go on, finish a publish that a crash cut short, or start
+ * afresh. Refuses files that are not ours to write, and never writes to the destination itself.
+ */
+
+import { dirname } from 'node:path';
+import type { Durability } from '../download-options.js';
+import { CheckpointError, DestinationError, DiskError } from '../errors.js';
+import { type CrcAlgorithm, loadCrc } from '../verify/crc.js';
+import { BlockLedger, blockBytesFor } from './block-ledger.js';
+import { type CheckpointSubject, compareBinding, headerFor, newEpoch } from './checkpoint-binding.js';
+import type { Destination } from './destination.js';
+import type { FileOps, FileStatus } from './file-ops.js';
+import { type JournalState, recordedRuns } from './journal.js';
+import { createJournal, type JournalFile, readJournal, resumeJournal } from './journal-file.js';
+import { errorCode, isSameFile, linkProblem, statusOf } from './own-file.js';
+import { createPartFile, openPartFile, openPublishedFile, type PartFile } from './part-file.js';
+import { recheckBlocks } from './recheck-blocks.js';
+import { syncDirectory } from './sync-directory.js';
+
+export interface CheckpointRequest extends CheckpointSubject {
+  readonly ops: FileOps;
+  readonly destination: Destination;
+  readonly durability: Durability;
+  readonly overwrite: boolean;
+  readonly checksumAlgorithm: CrcAlgorithm;
+  readonly signal?: AbortSignal | undefined;
+  onObjectChanged?(expectedEtag: string | undefined, actualEtag: string | undefined): void;
+}
+
+/** The files of one download, open. */
+export interface OpenCheckpoint {
+  readonly part: PartFile;
+  readonly journal: JournalFile | undefined;
+  readonly ledger: BlockLedger;
+  /** The file has its final name already, and `part` is that file, open for reading. */
+  readonly isPublished: boolean;
+}
+
+export async function openCheckpoint(request: CheckpointRequest): Promise<OpenCheckpoint> {
+  const { ops, destination, object, overwrite } = request;
+  const { path, partPath, checkpointPath } = destination;
+  const found = checkpointPath === undefined ? undefined : await readJournal(ops, checkpointPath);
+  const binding = found === undefined ? 'other' : compareBinding(found.header, request);
+  if (found !== undefined && binding === 'changed') {
+    request.onObjectChanged?.(found.header.etag ?? undefined, object.etag);
+  }
+  const state = binding === 'same' ? found : undefined;
+  const target = await statusOf(ops, path);
+  if (target?.isDirectory()) throw new DestinationError(path, 'directory', 'is a directory');
+  let part = await statusOf(ops, partPath);
+  // A crash between link and unlink leaves the published file with both names.
+  const hasTwoNames = part !== undefined && target !== undefined && isSameFile(part, target);
+
+  if (state !== undefined && target?.isFile() && (part === undefined || hasTwoNames)) {
+    const published = await openPublished(request, state, target);
+    if (published !== undefined && hasTwoNames) await ops.unlink(partPath);
+    if (published !== undefined) return published;
+  }
+  // Invariant: the destination is never written to, whatever other name it has.
+  if (hasTwoNames) {
+    await ops.unlink(partPath);
+    part = undefined;
+  }
+  if (target !== undefined && !overwrite) throw new DestinationError(path, 'exists', 'exists, and overwrite is false');
+
+  if (state !== undefined && part !== undefined && !state.isPublished) return await resume(request, state);
+  return await startAfresh(request, part);
+}
+
+/** The published file, if every block of the journal is in it; its content is the proof. */
+async function openPublished(
+  request: CheckpointRequest,
+  state: JournalState,
+  target: FileStatus,
+): Promise<OpenCheckpoint | undefined> {
+  const { ops, destination, signal } = request;
+  const ledger = await ledgerFrom(state);
+  if (!ledger.isComplete || target.size !== BigInt(ledger.length)) return undefined;
+  const part = await openPublishedFile(ops, destination.path, ledger.length);
+  try {
+    const damaged = await recheckBlocks(part, ledger, signal);
+    if (damaged.length === 0) return { part, journal: undefined, ledger, isPublished: true };
+  } catch (error) {
+    await part.close();
+    throw error;
+  }
+  await part.close();
+  return undefined;
+}
+
+async function resume(request: CheckpointRequest, state: JournalState): Promise<OpenCheckpoint> {
+  const { ops, destination } = request;
+  const ledger = await ledgerFrom(state);
+  await checkFreeSpace(request, ledger.length - ledger.recordedBytes);
+  const part = await openPartFile(ops, destination.partPath, ledger.length);
+  return await withJournal(request, part, ledger, (path) => resumeJournal(ops, path, state, newEpoch()));
+}
+
+async function startAfresh(request: CheckpointRequest, leftover: FileStatus | undefined): Promise<OpenCheckpoint> {
+  const { ops, destination, range, checksumAlgorithm } = request;
+  const { partPath, checkpointPath } = destination;
+  const problem = leftover === undefined ? undefined : linkProblem(leftover);
+  if (problem !== undefined) {
+    throw new DestinationError(partPath, leftover?.isDirectory() ? 'directory' : 'symlink', problem);
+  }
+  const length = range.end - range.start;
+  const ledger = new BlockLedger(length, blockBytesFor(length), await loadCrc(checksumAlgorithm));
+  // Invariant: a journal never outlives its part file: blocks of one file are not taken for those of the next.
+  if (checkpointPath !== undefined) await removeIfThere(ops, checkpointPath);
+  await removeIfThere(ops, partPath);
+  await checkFreeSpace(request, length);
+  const part = await createPartFile(ops, partPath, length);
+  const header = headerFor(request, checksumAlgorithm);
+  return await withJournal(request, part, ledger, (path) => createJournal(ops, path, header));
+}
+
+/** Invariant: nothing is fetched before the journal could be written. */
+async function withJournal(
+  { ops, destination: { partPath, checkpointPath }, durability }: CheckpointRequest,
+  part: PartFile,
+  ledger: BlockLedger,
+  open: (path: string) => Promise<JournalFile>,
+): Promise<OpenCheckpoint> {
+  let journal: JournalFile | undefined;
+  try {
+    if (checkpointPath !== undefined) {
+      journal = await open(checkpointPath).catch((error: unknown) => {
+        throw error instanceof CheckpointError ? error : new DiskError(checkpointPath, error);
+      });
+      if (durability !== 'none') {
+        await journal.datasync();
+        await syncDirectory(ops, dirname(partPath));
+        if (dirname(checkpointPath) !== dirname(partPath)) await syncDirectory(ops, dirname(checkpointPath));
+      }
+    }
+    return { part, journal, ledger, isPublished: false };
+  } catch (error) {
+    await part.close().catch(() => undefined);
+    await journal?.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function ledgerFrom(state: JournalState): Promise<BlockLedger> {
+  const { range, block, crc } = state.header;
+  const ledger = new BlockLedger(range[1] - range[0], block, await loadCrc(crc));
+  ledger.load(recordedRuns(state));
+  return ledger;
+}
+
+async function checkFreeSpace({ ops, destination }: CheckpointRequest, neededBytes: number): Promise<void> {
+  // A file system that cannot tell is not a full one.
+  const freeBytes = await ops.freeBytes(dirname(destination.partPath)).catch(() => Number.POSITIVE_INFINITY);
+  // The file system's own tables grow with the file.
+  if (freeBytes >= neededBytes * 1.05) return;
+  const cause = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  throw new DiskError(destination.partPath, cause, `${neededBytes} bytes are needed, ${freeBytes} are free`);
+}
+
+async function removeIfThere(ops: FileOps, path: string): Promise<void> {
+  await ops.unlink(path).catch((error: unknown) => {
+    if (errorCode(error) !== 'ENOENT') throw new DiskError(path, error);
+  });
+}

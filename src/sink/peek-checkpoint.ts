@@ -1,0 +1,43 @@
+/**
+ * A look at a journal before the first request, so that it can ask for the right object. Read-only; refuses to fail:
+ * what cannot be read says nothing.
+ */
+
+import { basename } from 'node:path';
+import type { ByteRange } from '../byte-range.js';
+import { hashIdentity } from './checkpoint-binding.js';
+import type { Destination } from './destination.js';
+import { type FileOps, nodeFileOps } from './file-ops.js';
+import { recordedRuns } from './journal.js';
+import { readJournal } from './journal-file.js';
+
+/** What a journal claims. Nothing of it has been compared with the disk. */
+export interface CheckpointPeek {
+  readonly etag?: string;
+  /** Bytes of the whole object. */
+  readonly size: number;
+  /** The bytes of the object that the file is to hold. */
+  readonly range: ByteRange;
+  /** The bytes of the object that were recorded. */
+  readonly completed: readonly ByteRange[];
+}
+
+/** Reads the journal of a destination; undefined when there is none for this object. Never rejects. */
+export async function peekCheckpoint(
+  destination: Destination,
+  identity: string,
+  ops: FileOps = nodeFileOps,
+): Promise<CheckpointPeek | undefined> {
+  const { path, checkpointPath } = destination;
+  if (checkpointPath === undefined) return undefined;
+  const state = await readJournal(ops, checkpointPath).catch(() => undefined);
+  if (state === undefined) return undefined;
+  const { id, base, etag, size, block } = state.header;
+  if (id !== hashIdentity(identity) || base !== basename(path)) return undefined;
+  const [start, end] = state.header.range;
+  const completed = recordedRuns(state).map(({ first, crcs }) => ({
+    start: start + first * block,
+    end: Math.min(start + (first + crcs.length) * block, end),
+  }));
+  return { ...(etag === null ? {} : { etag }), size, range: { start, end }, completed };
+}

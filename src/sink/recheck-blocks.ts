@@ -1,0 +1,42 @@
+/**
+ * Reads back the blocks that an earlier process recorded and compares them with their CRCs. Times and sizes of files
+ * prove nothing: a block counts again only when its bytes do.
+ */
+
+import { type ByteRange, normalizeRanges } from '../byte-range.js';
+import type { BlockLedger } from './block-ledger.js';
+import type { PartFile } from './part-file.js';
+
+const READ_BYTES = 4 * 1024 * 1024;
+
+/** Un-records the damaged blocks in the ledger, and returns their ranges in the file. */
+export async function recheckBlocks(part: PartFile, ledger: BlockLedger, signal?: AbortSignal): Promise<ByteRange[]> {
+  const damaged: ByteRange[] = [];
+  let buffer: Buffer | undefined;
+  // Invariant: every block that an earlier process recorded is compared with the disk before it is trusted.
+  for (const block of ledger.unproven()) {
+    buffer ??= Buffer.allocUnsafe(Math.min(READ_BYTES, ledger.blockBytes));
+    const range = ledger.rangeOf(block);
+    const crc = await crcOnDisk(part, ledger, range, buffer);
+    signal?.throwIfAborted();
+    if (!ledger.prove(block, crc)) damaged.push(range);
+  }
+  return normalizeRanges(damaged);
+}
+
+/** Undefined when the bytes are not all there, or the disk cannot read them: writing them again cures both. */
+async function crcOnDisk(
+  part: PartFile,
+  { crc }: BlockLedger,
+  range: ByteRange,
+  buffer: Buffer,
+): Promise<bigint | undefined> {
+  let value = 0n;
+  for (let start = range.start; start < range.end; start += buffer.length) {
+    const bytes = buffer.subarray(0, Math.min(buffer.length, range.end - start));
+    const byteCount = await part.read(bytes, start).catch(() => 0);
+    if (byteCount < bytes.length) return undefined;
+    value = crc.combine(value, crc.of([bytes]), bytes.length);
+  }
+  return value;
+}
