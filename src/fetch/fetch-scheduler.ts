@@ -52,6 +52,7 @@ export async function fetchPieces(
   const active = new Set<ActivePiece>();
   const idlers = new Set<() => void>();
   const announce = createPartAnnouncer(context);
+  let usualBytesPerMs = 0;
 
   const work = async (piece: ScheduledPiece): Promise<void> => {
     const progress: ActivePiece = {
@@ -69,7 +70,10 @@ export async function fetchPieces(
       active.delete(progress);
       if (active.size === 0) for (const wake of idlers) wake();
     }
-    announce.fetched(piece.part, progress.position - piece.start);
+    const byteCount = progress.position - piece.start;
+    const bytesPerMs = byteCount / Math.max(1, monotonicMs() - progress.startedAtMs);
+    usualBytesPerMs = usualBytesPerMs === 0 ? bytesPerMs : 0.8 * usualBytesPerMs + 0.2 * bytesPerMs;
+    announce.fetched(piece.part, byteCount);
   };
 
   const openPieces = async (): Promise<void> => {
@@ -93,7 +97,7 @@ export async function fetchPieces(
 
   const takeOverTails = async (): Promise<void> => {
     while (active.size > 0) {
-      const tail = findTail(active);
+      const tail = findTail(active, usualBytesPerMs);
       if (tail === undefined) {
         await pauseUntilIdle();
         continue;

@@ -27,9 +27,8 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
   const { highWaterMark = 64 * 1024 } = checkKeys('options', options, ['highWaterMark']);
   const waiting = new Map<number, PlacedChunk>();
   let next = start;
-  let lastOffset = end;
   let isWanted = false;
-  let hasEnded = false;
+  let hasInputEnded = false;
 
   const handOn = () => {
     for (let chunk = waiting.get(next); isWanted && chunk !== undefined; chunk = waiting.get(next)) {
@@ -38,10 +37,8 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
       isWanted = duplex.push(chunk.bytes);
       chunk.release();
     }
-    if (next === lastOffset && !hasEnded) {
-      hasEnded = true;
-      duplex.push(null);
-    }
+    // The chunks that wait are contiguous by now: an empty map means that all have left.
+    if (hasInputEnded && waiting.size === 0) duplex.push(null);
   };
   /** Where the bytes end that have come without a gap. */
   const contiguousEnd = () => {
@@ -71,9 +68,9 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
         done(new ProtocolError(`the input ended with bytes missing after offset ${reached}`));
         return;
       }
-      lastOffset = reached;
-      handOn();
       done();
+      hasInputEnded = true;
+      handOn();
     },
     read() {
       isWanted = true;

@@ -16,6 +16,11 @@ export interface RequestContext {
   readonly attempt: number;
   /** `expired`: the store refused the credentials or URL of the request before; get fresh ones. */
   readonly reason: 'first' | 'expired';
+  /**
+   * With `expired`: the request that was refused, the very object that `request` or `follow` returned. It tells the
+   * source whether what it holds now is what was refused, so that many refused parts cost one renewal.
+   */
+  readonly refused?: SourceRequest | undefined;
   /** The store's clock minus ours in milliseconds, once a store complained about the difference; else 0. */
   readonly clockOffsetMs: number;
   readonly signal: AbortSignal;
@@ -40,6 +45,13 @@ export interface ObjectSource {
   /** The object key or the URL's last path segment, undecorated. */
   readonly name: string;
   request(context: RequestContext): Promise<SourceRequest>;
+  /** `false`: fresh credentials cannot be had, so a refusal is final. Not there: asked once more with `expired`. */
+  readonly canRefresh?: boolean;
+  /**
+   * `true`: the store echoes a Content-Encoding that was stored with the object and never encodes by itself, so the
+   * bytes are the object's own. Not there: an encoded body is refused.
+   */
+  readonly echoesContentEncoding?: boolean;
   /**
    * A redirect of the store to `url`, with its status: signs a request for it when the source owns that place, else
    * undefined, and then it is followed with none of the source's headers. Not there: never signed.

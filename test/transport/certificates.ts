@@ -1,7 +1,7 @@
 /** Certificates for TLS tests, made by the openssl program at test time so that none can run out in the repository. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,14 +14,24 @@ export interface Certificate {
 export function selfSigned(names: string, days = 2): Certificate {
   const directory = mkdtempSync(join(tmpdir(), 'partstream-tls-'));
   try {
-    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
+    const file = (name: string) => join(directory, name);
+    const [key, request, extensions, cert] = [
+      file('key.pem'),
+      file('request.pem'),
+      file('names.cnf'),
+      file('cert.pem'),
+    ];
     const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    const subject = ['-subj', '/CN=partstream test', '-addext', `subjectAltName=${names}`];
-    execFileSync('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert, '-days', `${days}`, ...subject], {
-      stdio: 'ignore',
-    });
+    writeFileSync(extensions, `subjectAltName=${names}\n`);
+    openssl('req', '-new', ...curve, '-keyout', key, '-out', request, '-subj', '/CN=partstream test');
+    // `req -x509` knows no certificate of 0 days; `x509 -req` does.
+    openssl('x509', '-req', '-in', request, '-signkey', key, '-days', `${days}`, '-extfile', extensions, '-out', cert);
     return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+function openssl(...parameters: string[]): void {
+  execFileSync('openssl', parameters, { stdio: 'ignore' });
 }

@@ -1,0 +1,53 @@
+/** Temporary URLs of objects, to hand to somebody without keys. Refuses to sign with credentials it would have to ask for. */
+
+import { InvalidOptionError } from '../errors.js';
+import { checkInteger } from '../option-checks.js';
+import { type Credentials, checkCredentials, checkObsOptions, type ObsSourceOptions } from '../source-options.js';
+import { wallClockMs } from '../time.js';
+import { OBS_VARIABLES, readEnvironment } from './credentials.js';
+import { parseEndpoint } from './endpoint.js';
+import type { QueryPair } from './key-encoding.js';
+import { checkBucket, chooseAddressing, locateObject } from './object-place.js';
+import { presignObs } from './sign-obs.js';
+import { presignV4 } from './sign-v4.js';
+
+/** Options of {@link createPresignedUrl}. */
+export interface PresignedUrlOptions
+  extends Pick<
+    ObsSourceOptions,
+    'endpoint' | 'bucket' | 'key' | 'versionId' | 'signature' | 'region' | 'addressing' | 'query'
+  > {
+  /** @default OBS_ACCESS_KEY_ID, OBS_SECRET_ACCESS_KEY and OBS_SECURITY_TOKEN of the environment */
+  readonly credentials?: Credentials;
+  /** @default 'GET' */
+  readonly method?: 'GET' | 'HEAD';
+  /** @default 300 */
+  readonly expiresInSeconds?: number;
+  /** @default now */
+  readonly date?: Date;
+}
+
+/**
+ * A URL that holds for `expiresInSeconds`. For S3 and its relatives take `signature: 'v4'` and a region.
+ *
+ * @throws InvalidOptionError
+ */
+export function createPresignedUrl(options: PresignedUrlOptions): string {
+  const { method = 'GET', expiresInSeconds = 300, date = new Date(wallClockMs()), ...store } = options;
+  const checked = checkObsOptions(store);
+  if (checked.credentials !== undefined && typeof checked.credentials !== 'object') {
+    throw new InvalidOptionError('credentials', 'a URL is signed with keys, not with a provider or anonymously');
+  }
+  checkInteger('expiresInSeconds', expiresInSeconds, 1, 20 * 366 * 86_400);
+  const credentials = checked.credentials ? checkCredentials(checked.credentials) : readEnvironment(OBS_VARIABLES);
+  const endpoint = parseEndpoint(checked.endpoint);
+  const addressing = chooseAddressing(endpoint, checked.addressing);
+  checkBucket(checked.bucket, addressing);
+  const query: QueryPair[] = Object.entries(checked.query);
+  if (checked.versionId !== undefined) query.push(['versionId', checked.versionId]);
+  const place = locateObject({ endpoint, addressing, bucket: checked.bucket, key: checked.key, query });
+  const signing = { credentials, method, place, headers: {} };
+  return checked.signature === 'v4'
+    ? presignV4({ ...signing, region: checked.region ?? '' }, date, expiresInSeconds)
+    : presignObs({ ...signing, dialect: checked.signature }, new Date(date.getTime() + expiresInSeconds * 1000));
+}
