@@ -8,6 +8,7 @@ import { type ByteRange, byteLength, totalLength } from './byte-range.js';
 import { announceVerification, type Download, finishDownload, startDownload } from './download.js';
 import type { DownloadFileOptions } from './download-options.js';
 import type { DownloadResult } from './download-result.js';
+import { downloadUnsized } from './download-unsized.js';
 import { ObjectChangedError } from './errors.js';
 import type { FetchContext } from './fetch/fetch-context.js';
 import { createFetchStream, type FetchStreamSetup } from './fetch-parts.js';
@@ -67,7 +68,9 @@ export async function downloadFile(
 /** The whole flow for one version of the object. */
 async function downloadTo(place: Destination, download: Download): Promise<DownloadResult> {
   const { context } = download;
-  const { opening, checks, sink, parts, resumedBytes } = await openFileDownload(place, context);
+  const opened = await openFileDownload(place, context);
+  if (!opened.isSized) return await downloadUnsized(place, download, opened);
+  const { opening, checks, sink, parts, resumedBytes } = opened;
   const { binding } = opening;
   const meter = startMeter(context, opening.wanted, sink);
   try {

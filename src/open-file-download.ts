@@ -10,13 +10,23 @@ import type { Opening } from './fetch/opening.js';
 import { createPartPlan, type PartPlan } from './plan/part-planner.js';
 import type { CheckpointSink } from './sink/checkpoint-sink.js';
 import type { Destination } from './sink/destination.js';
-import { acquireDestinationLock } from './sink/lock.js';
+import { acquireDestinationLock, type DestinationLock } from './sink/lock.js';
 import { openCheckpointSink } from './sink/open-checkpoint-sink.js';
 import { peekCheckpoint } from './sink/peek-checkpoint.js';
 import { blockAlgorithm, type VerificationPlan } from './verify/verification.js';
 
-/** A download that is ready to fetch. */
-export interface FileDownload {
+/** A download that is ready to fetch: into a sink, or, where only its end tells the object's size, into a plain file. */
+export type FileDownload = SizedDownload | UnsizedDownload;
+
+export interface UnsizedDownload {
+  readonly isSized: false;
+  readonly opening: Opening;
+  readonly checks: VerificationPlan;
+  readonly lock: DestinationLock;
+}
+
+export interface SizedDownload {
+  readonly isSized: true;
   /** The response that discovered the object; it brings the first bytes of the first part, unless nothing is missing. */
   readonly opening: Opening;
   readonly checks: VerificationPlan;
@@ -35,6 +45,7 @@ export async function openFileDownload(place: Destination, context: FetchContext
     const remembered = await peekCheckpoint(place, source.identity);
     const opening = await discover(context, firstGap(context, remembered));
     const checks = planChecks(context, opening);
+    if (Number.isNaN(opening.object.size)) return { isSized: false, opening, checks, lock };
     sink = await openCheckpointSink(place.path, opening.object, {
       identity: source.identity,
       range: opening.wanted,
@@ -52,7 +63,7 @@ export async function openFileDownload(place: Destination, context: FetchContext
     const completed = sink.completed;
     const resumedBytes = totalLength(completed);
     const parts = plan(context, opening, completed, resumedBytes);
-    return { opening: await fitOpening(context, opening, parts), checks, sink, parts, resumedBytes };
+    return { isSized: true, opening: await fitOpening(context, opening, parts), checks, sink, parts, resumedBytes };
   } catch (error) {
     await sink?.close();
     await lock.release();

@@ -9,6 +9,7 @@ import { sleep } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
 import type { AttemptInfo } from './range-request.js';
 import { backoffDelayMs, decideRetry, isRetryable, type RetryHistory } from './retry-policy.js';
+import { refusedRequestOf } from './store-request.js';
 
 /** What the loop is to do. */
 export interface AttemptJob {
@@ -34,18 +35,18 @@ const FRESH: RetryHistory = {
  */
 export async function runAttempts(context: FetchContext, job: AttemptJob): Promise<void> {
   let history = FRESH;
-  let reason: AttemptInfo['reason'] = 'first';
+  let request: Omit<AttemptInfo, 'attempt'> = { reason: 'first' };
   let isFirst = true;
   while (!job.isDone()) {
     if (!isFirst) context.counters.retries += 1;
     const before = job.position();
     try {
-      await job.attempt({ attempt: history.fruitlessAttempts + 1, reason });
+      await job.attempt({ attempt: history.fruitlessAttempts + 1, ...request });
       if (job.position() === before && !job.isDone()) throw new ProtocolError('the server answered without any byte');
       // A server that truthfully sends less than was asked for is asked for the rest; that is no retry.
       isFirst = true;
       history = FRESH;
-      reason = 'first';
+      request = { reason: 'first' };
     } catch (error) {
       context.signal.throwIfAborted();
       if (job.isDone()) return;
@@ -56,7 +57,10 @@ export async function runAttempts(context: FetchContext, job: AttemptJob): Promi
         protocolErrors: history.protocolErrors + (error instanceof ProtocolError ? 1 : 0),
       };
       const decision = decideRetry(error, history, context.options.retry);
-      reason = decision.action === 'refresh-credentials' ? 'expired' : 'first';
+      request =
+        decision.action === 'refresh-credentials'
+          ? { reason: 'expired', refused: refusedRequestOf(error) }
+          : { reason: 'first' };
       if (decision.action === 'refresh-credentials' && context.source.canRefresh === false) throw error;
       if (decision.action === 'fail') {
         throw isRetryable(error) ? new PartFailedError(job.part(), history.fruitlessAttempts, error) : error;

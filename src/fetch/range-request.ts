@@ -6,6 +6,7 @@
 import { type ByteRange, byteLength, formatRangeHeader, parseContentRange } from '../byte-range.js';
 import { NetworkError, ObjectChangedError, ProtocolError } from '../errors.js';
 import { type ResponseHeaders, singleHeader } from '../object-info.js';
+import type { SourceRequest } from '../source/source.js';
 import type { ResponseHead } from '../transport/exchange.js';
 import type { Flow } from '../transport/flow.js';
 import type { FetchContext } from './fetch-context.js';
@@ -16,6 +17,7 @@ import { sendStoreRequest } from './store-request.js';
 export interface AttemptInfo {
   readonly attempt: number;
   readonly reason: 'first' | 'expired';
+  readonly refused?: SourceRequest | undefined;
 }
 
 /** Takes bytes in order. Returns false when no more are wanted. */

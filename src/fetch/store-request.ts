@@ -20,6 +20,8 @@ export interface StoreRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly attempt: number;
   readonly reason: 'first' | 'expired';
+  /** With `expired`: the request that was refused. */
+  readonly refused?: SourceRequest | undefined;
   /** The caller's conditions among the headers, to name them when one fails. */
   readonly conditions?: readonly string[];
 }
@@ -51,10 +53,11 @@ export async function sendStoreRequest(
     headers: own,
     attempt: request.attempt,
     reason: request.reason,
+    ...(request.refused && { refused: request.refused }),
     clockOffsetMs: context.clockOffsetMs,
     signal: context.signal,
   };
-  let next: SourceRequest = await context.source.request(asked);
+  let next = await context.source.request(asked);
   for (let hops = 0; ; hops += 1) {
     const url = checkedUrl(next.url);
     context.signal.throwIfAborted();
@@ -64,12 +67,20 @@ export async function sendStoreRequest(
       const error = createStoreError({ ...outcome.head, body: outcome.body }, request.conditions);
       if (error instanceof AccessDeniedError && error.storeCode === 'RequestTimeTooSkewed')
         learnClock(context, outcome.head);
+      refusedRequests.set(error, next);
       throw error;
     }
     const target = resolveRedirect(next.url, outcome.head.headers.location, hops);
     const signed = await context.source.follow?.(target, outcome.head.statusCode, asked);
     next = signed ?? { url: target, ...(next.tls && { tls: next.tls }) };
   }
+}
+
+const refusedRequests = new WeakMap<Error, SourceRequest>();
+
+/** The request that the store answered with this refusal. */
+export function refusedRequestOf(error: unknown): SourceRequest | undefined {
+  return error instanceof Error ? refusedRequests.get(error) : undefined;
 }
 
 interface NotTaken {

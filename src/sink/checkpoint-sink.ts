@@ -131,11 +131,14 @@ export class CheckpointSink extends Writable {
    * @throws {LockedError} when the lock was lost
    */
   async publish(): Promise<void> {
-    await this.flush();
-    await this.recheck();
-    const missing = this.missing();
-    if (missing.length > 0) {
-      throw new CheckpointError(this.path, `${totalLength(missing)} bytes are missing`);
+    try {
+      await this.flush();
+      await this.recheck();
+      const missing = totalLength(this.missing());
+      if (missing > 0) throw new CheckpointError(this.path, `${missing} bytes are missing`);
+    } catch (error) {
+      if (this.destroyed) await this.close();
+      throw error;
     }
     const { isPublished, lock } = this.#context;
     const finish = isPublished ? finishPublishing : publishFile;

@@ -100,9 +100,8 @@ export class GroupCommit {
     this.#commitTimer?.stop();
     this.#commitTimer = undefined;
     this.#bytesSinceCommit = 0;
-    await this.record();
-    if (this.#isStopped) return;
     await this.#context.checkFence();
+    await this.record();
     if (this.#isStopped) return;
     const seq = this.#context.journal?.seq ?? 0;
     await this.syncData((part) => part.datasync());

@@ -29,6 +29,7 @@ export class JournalFile {
   #seq: number;
   #isTorn = false;
   #queue: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
 
   constructor(ops: FileOps, path: string, file: OpenFile, end: JournalEnd, claim: { offset: number; line: Buffer }) {
     this.#ops = ops;
@@ -89,9 +90,10 @@ export class JournalFile {
     }
   }
 
+  /** Closes the file after what is being appended; calls after the first do nothing. */
   async close(): Promise<void> {
-    await this.#queue;
-    await this.#file.close();
+    this.#closing ??= this.#queue.then(() => this.#file.close());
+    await this.#closing;
   }
 }
 
@@ -118,12 +120,16 @@ async function openJournal(ops: FileOps, path: string, flags: number): Promise<O
     throw new DiskError(path, error);
   });
   if (file === undefined) return undefined;
-  const status = await file.status();
-  // Invariant: a checkpoint that somebody else can have written is never believed.
-  const problem = linkProblem(status) ?? ownerProblem(status);
-  if (problem === undefined) return file;
-  await file.close();
-  throw new CheckpointError(path, `it ${problem}`);
+  try {
+    const status = await file.status();
+    // Invariant: a checkpoint that somebody else can have written is never believed.
+    const problem = linkProblem(status) ?? ownerProblem(status);
+    if (problem !== undefined) throw new CheckpointError(path, `it ${problem}`);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 /** Starts a journal where there is none. */

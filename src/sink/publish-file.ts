@@ -34,6 +34,8 @@ export async function publishFile(context: PublishContext): Promise<void> {
   await commit.record();
   // A sync that fails in the background is reported to it alone: it must have ended before ours begins.
   await commit.end();
+  // Before anything is appended, too: our record could cover the tracks of somebody else's.
+  await context.checkFence();
   await journal?.append([{ t: 'V' }]);
   // Invariant: the bytes are on disk before the file has its name.
   await commit.syncData((file) => file.sync());

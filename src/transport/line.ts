@@ -26,10 +26,15 @@ export class Line extends Client {
   constructor(origin: URL, options: Client.Options, connector: Connector) {
     const slot: Slot = { socket: undefined, isConnecting: false };
     const connect = (target: ConnectTarget, settle: (error: Error | null, socket: SlabSocket) => void) => {
-      slot.isConnecting = true;
-      slot.socket = connector(target, (error, socket) => {
+      const opened = connector(target, (error, socket) => {
         slot.isConnecting = false;
         settle(error, socket);
+      });
+      // Settled in a later turn at the earliest.
+      slot.isConnecting = true;
+      slot.socket = opened;
+      opened.once('close', () => {
+        if (slot.socket === opened) slot.socket = undefined;
       });
     };
     // undici asks for a net.Socket; what it uses of it is a Duplex with ref() and unref().

@@ -169,10 +169,13 @@ describe('the checkpoint sink', () => {
   it('tells what is recorded, within a moment after it was written', async () => {
     const path = join(await temporaryDirectory(), 'model.bin');
     const bytes = rampBytes(2 * MiB);
-    const told = Promise.withResolvers<number>();
-    const sink = await openSink(path, objectOf(bytes.length), { onCheckpointed: told.resolve });
+    let tell: (completedBytes: number) => void = () => undefined;
+    const told = new Promise<number>((resolve) => {
+      tell = resolve;
+    });
+    const sink = await openSink(path, objectOf(bytes.length), { onCheckpointed: (count) => tell(count) });
     sink.write(chunkOf(bytes, { start: 0, end: MiB + 5 }));
-    expect(await told.promise).toBe(MiB);
+    expect(await told).toBe(MiB);
     expect(sink.completed).toEqual([{ start: 0, end: MiB }]);
   });
 

@@ -117,7 +117,7 @@ describe('a cut message', () => {
     expect((await run()).byteCount).toBe(40);
   });
 
-  it('T006 whose bytes have all arrived is a success for who says done', async () => {
+  it('T006 once the caller has all its bytes, no failure of the connection can take them back', async () => {
     await serve((socket) => {
       socket.write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n${'x'.repeat(10)}\r\n`, () =>
         socket.resetAndDestroy(),
@@ -209,7 +209,7 @@ describe('an idle connection', () => {
   });
 });
 
-describe('a handler that throws', () => {
+describe('no callback of it ever throws into undici, which would crash the process: a handler that throws', () => {
   for (const where of ['onHead', 'onBytes'] as const) {
     it(`from ${where} rejects with exactly that error and drops the connection`, async () => {
       await serve((socket) => socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n${'x'.repeat(10)}`));

@@ -70,7 +70,9 @@ export async function rawServer(
 
 /** Byte k is (seed + k) mod 251: any slice proves its own offset. */
 export function ramp(byteCount: number, seed = 0): Buffer {
-  return Buffer.from(Uint8Array.from({ length: byteCount }, (_, k) => (seed + k) % 251));
+  const bytes = Buffer.allocUnsafe(byteCount);
+  for (let k = 0; k < byteCount; k++) bytes[k] = (seed + k) % 251;
+  return bytes;
 }
 
 /** Head and body of a 200 with a length. */

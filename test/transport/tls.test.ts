@@ -34,7 +34,7 @@ async function fetchOver(certificate: Certificate, tls: TlsOptions | undefined, 
   }
 }
 
-describe('T127 a certificate', () => {
+describe('T127 certificates are verified unless the caller said insecure, whatever NODE_TLS_REJECT_UNAUTHORIZED says: one', () => {
   for (const environment of [undefined, '0']) {
     const setting = environment === undefined ? '' : ', also with NODE_TLS_REJECT_UNAUTHORIZED=0';
     for (const [title, code, pick, trust] of [

@@ -1,0 +1,51 @@
+/** The file of an object whose size only its end tells: one plain response, written and checked in order. */
+
+import { pipeline } from 'node:stream/promises';
+import { announceVerification, type Download, finishDownload, plan } from './download.js';
+import type { DownloadResult } from './download-result.js';
+import { createFetchStream } from './fetch-parts.js';
+import type { UnsizedDownload } from './open-file-download.js';
+import { startProgressMeter } from './progress-meter.js';
+import type { Destination } from './sink/destination.js';
+import { openUnsizedFile } from './sink/unsized-file.js';
+import { createOrderedVerifier } from './verify/ordered-verifier.js';
+
+export async function downloadUnsized(
+  destination: Destination,
+  download: Download,
+  { opening, checks, lock }: UnsizedDownload,
+): Promise<DownloadResult> {
+  const { context } = download;
+  const { wanted, binding } = opening;
+  const verifier = await createOrderedVerifier(checks);
+  const file = await openUnsizedFile(wanted.start, {
+    destination,
+    lock,
+    overwrite: context.options.overwrite,
+    signal: context.signal,
+    onBytes: verifier.update,
+  }).catch(async (error: unknown) => {
+    await lock.release();
+    throw error;
+  });
+  const meter = startProgressMeter(
+    {
+      transferredBytes: () => context.counters.transferredBytes,
+      completedBytes: () => file.writtenBytes,
+      totalBytes: () => Math.min(wanted.end, opening.object.size) - wanted.start,
+    },
+    (progress) => context.emit('progress', progress),
+  );
+  try {
+    const parts = plan(context, opening);
+    await pipeline(createFetchStream({ context, binding, parts, opening }), file.writable);
+    const verification = announceVerification(context, verifier.finish());
+    await file.publish();
+    meter.finish();
+    const range = { start: wanted.start, end: wanted.start + file.writtenBytes };
+    return finishDownload(download, { path: destination.path, object: opening.object, range, verification });
+  } finally {
+    meter.stop();
+    await file.close();
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The file end of the pipeline for an object whose size only its end tells: bytes in order, nothing recorded, published
+ * like any other file. Refuses gaps, and leaves nothing behind when it is closed early.
+ */
+
+import { Writable } from 'node:stream';
+import { DiskError, ProtocolError } from '../errors.js';
+import type { PlacedChunk } from '../part.js';
+import { loadCrc } from '../verify/crc.js';
+import { BlockLedger } from './block-ledger.js';
+import type { Destination } from './destination.js';
+import { type FileOps, nodeFileOps, OPEN_NEW, type OpenFile } from './file-ops.js';
+import { GroupCommit } from './group-commit.js';
+import type { DestinationLock } from './lock.js';
+import { errorCode } from './own-file.js';
+import { PartFile } from './part-file.js';
+import { publishFile } from './publish-file.js';
+
+export interface UnsizedFileOptions {
+  readonly destination: Destination;
+  /** Released by `close()`. */
+  readonly lock: DestinationLock;
+  readonly overwrite: boolean;
+  readonly signal: AbortSignal;
+  /** Sees every byte, in order, before it is written. */
+  readonly onBytes: (bytes: Buffer) => void;
+  readonly ops?: FileOps;
+}
+
+export interface UnsizedFile {
+  /** Takes the chunks, in ascending order from offset `start`. */
+  readonly writable: Writable;
+  readonly writtenBytes: number;
+  /** Gives the file its name, durably. */
+  publish(): Promise<void>;
+  /** Removes what was not published, and releases the lock. */
+  close(): Promise<void>;
+}
+
+export async function openUnsizedFile(start: number, options: UnsizedFileOptions): Promise<UnsizedFile> {
+  const { destination, lock, overwrite, signal, onBytes, ops = nodeFileOps } = options;
+  const { partPath, checkpointPath } = destination;
+  // What an earlier process left is of an object that could be resumed; this one cannot.
+  for (const path of [checkpointPath, partPath]) if (path !== undefined) await removeIfThere(ops, path);
+  const file: OpenFile = await ops.open(partPath, OPEN_NEW, 0o600).catch((error: unknown) => {
+    throw new DiskError(partPath, error);
+  });
+  let writtenBytes = 0;
+  let isPublished = false;
+  const part = () => new PartFile(ops, partPath, file, writtenBytes);
+
+  const writable = new Writable({
+    objectMode: true,
+    autoDestroy: false,
+    write({ offset, bytes, release }: PlacedChunk, _encoding, done) {
+      // Invariant: where only the end tells the size, a byte is taken only behind the one before it.
+      if (offset !== start + writtenBytes) {
+        done(new ProtocolError(`a chunk at ${offset} does not follow ${start + writtenBytes}`));
+        return;
+      }
+      onBytes(bytes);
+      file.write([bytes], writtenBytes).then(
+        () => {
+          writtenBytes += bytes.length;
+          release();
+          done();
+        },
+        (error: unknown) => done(new DiskError(partPath, error)),
+      );
+    },
+  });
+
+  return {
+    writable,
+    get writtenBytes() {
+      return writtenBytes;
+    },
+    async publish() {
+      const whole = part();
+      const checkFence = async () => {
+        await lock.check();
+        await whole.checkOwnership();
+      };
+      const ledger = new BlockLedger(0, 1, await loadCrc('crc32'));
+      const nothing = { ops, ledger, part: whole, journal: undefined, durability: 'none' } as const;
+      const commit = new GroupCommit({ ...nothing, checkFence, onRecorded: () => {}, onFailure: () => {} });
+      const naming = { ops, destination, overwrite, part: whole, journal: undefined, commit, signal };
+      await publishFile({ ...naming, checkFence, checkLock: () => lock.check() });
+      isPublished = true;
+    },
+    async close() {
+      await file.close().catch(() => undefined);
+      if (!isPublished && !lock.compromised.aborted) await ops.unlink(partPath).catch(() => undefined);
+      await lock.release();
+    },
+  };
+}
+
+async function removeIfThere(ops: FileOps, path: string): Promise<void> {
+  await ops.unlink(path).catch((error: unknown) => {
+    if (errorCode(error) !== 'ENOENT') throw new DiskError(path, error);
+  });
+}

@@ -1,0 +1,233 @@
+/**
+ * A file system in memory that can lose its power: what was synced survives, of the rest any subset does, torn at
+ * pages of 4 KiB. Files and one directory, no more than the sink needs.
+ */
+
+import { constants } from 'node:fs';
+import type { FileOps, FileStatus, OpenFile } from '../../src/sink/file-ops.js';
+import { systemError } from './faulty-file-ops.js';
+
+const PAGE_BYTES = 4096;
+
+type Change = { readonly position: number; readonly bytes: Buffer } | { readonly length: number };
+type NameChange = ReadonlyMap<string, Inode | undefined>;
+
+class Inode {
+  readonly number: bigint;
+  /** What is on the platters. */
+  durable: Buffer;
+  /** What came since, in order. */
+  pending: Change[] = [];
+  /** What a reader sees. */
+  content: Buffer;
+
+  constructor(number: bigint, content: Buffer) {
+    this.number = number;
+    this.durable = content;
+    this.content = content;
+  }
+}
+
+/** Random numbers in [0, 1) that a seed repeats. */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 0;
+    return ((state ^ (state >>> 13)) >>> 0) / 2 ** 32;
+  };
+}
+
+export class PowerLossFileSystem {
+  #names: Map<string, Inode> = new Map();
+  #durableNames: Map<string, Inode> = new Map();
+  #pendingNames: NameChange[] = [];
+  #inodeCount = 0n;
+  /** Calls that still work; then the power is gone. */
+  callsLeft: number = Number.POSITIVE_INFINITY;
+  calls = 0;
+
+  /** A file that is there, on disk. */
+  put(path: string, content: Buffer): void {
+    const inode = this.#newInode(content);
+    this.#names.set(path, inode);
+    this.#durableNames.set(path, inode);
+  }
+
+  read(path: string): Buffer | undefined {
+    return this.#names.get(path)?.content;
+  }
+
+  /** The power goes and comes back. */
+  restart(random: () => number): void {
+    const names = new Map(this.#durableNames);
+    // Either the changes of names that are lost are the last ones, or any of them.
+    const kept = random() < 0.5 ? Math.floor(random() * (this.#pendingNames.length + 1)) : undefined;
+    for (const [index, change] of this.#pendingNames.entries()) {
+      if (kept === undefined ? random() < 0.5 : index >= kept) continue;
+      for (const [path, inode] of change) inode === undefined ? names.delete(path) : names.set(path, inode);
+    }
+    for (const inode of new Set([...this.#names.values(), ...names.values()])) {
+      inode.content = surviving(inode, random);
+      inode.durable = inode.content;
+      inode.pending = [];
+    }
+    this.#names = names;
+    this.#durableNames = new Map(names);
+    this.#pendingNames = [];
+    this.callsLeft = Number.POSITIVE_INFINITY;
+  }
+
+  #newInode(content: Buffer): Inode {
+    this.#inodeCount += 1n;
+    return new Inode(this.#inodeCount, content);
+  }
+
+  #call(): void {
+    this.calls += 1;
+    this.callsLeft -= 1;
+    if (this.callsLeft < 0) throw systemError('EIO');
+  }
+
+  #find(path: string): Inode {
+    const inode = this.#names.get(path);
+    if (inode === undefined) throw systemError('ENOENT');
+    return inode;
+  }
+
+  #rename(change: NameChange): void {
+    for (const [path, inode] of change) inode === undefined ? this.#names.delete(path) : this.#names.set(path, inode);
+    this.#pendingNames.push(change);
+  }
+
+  #status(inode: Inode): FileStatus {
+    return {
+      dev: 1n,
+      ino: inode.number,
+      nlink: BigInt([...this.#names.values()].filter((named) => named === inode).length),
+      uid: BigInt(process.getuid?.() ?? 0),
+      mode: 0o600n,
+      size: BigInt(inode.content.length),
+      birthtimeNs: 0n,
+      mtimeMs: 0n,
+      isFile: () => true,
+      isDirectory: () => false,
+      isSymbolicLink: () => false,
+    };
+  }
+
+  #open(inode: Inode): OpenFile {
+    const run = async <T>(work: () => T): Promise<T> => {
+      this.#call();
+      return work();
+    };
+    const change = (one: Change) => {
+      inode.pending.push(one);
+      inode.content = applied(inode.content, one);
+    };
+    const sync = () =>
+      run(() => {
+        inode.durable = inode.content;
+        inode.pending = [];
+      });
+    return {
+      write: (buffers, position) => run(() => change({ position, bytes: Buffer.concat(buffers) })),
+      read: (bytes, position) => run(() => inode.content.copy(bytes, 0, position)),
+      datasync: sync,
+      sync,
+      truncate: (length) => run(() => change({ length })),
+      status: () => run(() => this.#status(inode)),
+      close: () => run(() => undefined),
+    };
+  }
+
+  #directory(): OpenFile {
+    const sync = async () => {
+      this.#call();
+      this.#durableNames = new Map(this.#names);
+      this.#pendingNames = [];
+    };
+    return { sync, close: async () => undefined } as OpenFile;
+  }
+
+  readonly ops: FileOps = {
+    open: async (path, flags) => {
+      this.#call();
+      if (path === '/d') return this.#directory();
+      if ((flags & constants.O_CREAT) === 0) return this.#open(this.#find(path));
+      if (this.#names.has(path)) throw systemError('EEXIST');
+      const inode = this.#newInode(Buffer.alloc(0));
+      this.#rename(new Map([[path, inode]]));
+      return this.#open(inode);
+    },
+    status: async (path) => this.ops.linkStatus(path),
+    linkStatus: async (path) => {
+      this.#call();
+      return this.#status(this.#find(path));
+    },
+    rename: async (from, to) => {
+      this.#call();
+      this.#rename(
+        new Map([
+          [to, this.#find(from)],
+          [from, undefined],
+        ]),
+      );
+    },
+    link: async (from, to) => {
+      this.#call();
+      if (this.#names.has(to)) throw systemError('EEXIST');
+      this.#rename(new Map([[to, this.#find(from)]]));
+    },
+    unlink: async (path) => {
+      this.#call();
+      this.#find(path);
+      this.#rename(new Map([[path, undefined]]));
+    },
+    freeBytes: async () => Number.POSITIVE_INFINITY,
+    realPath: notNeeded,
+    list: notNeeded,
+    makeDirectory: notNeeded,
+    removeDirectory: notNeeded,
+    setTimes: notNeeded,
+  };
+}
+
+async function notNeeded(): Promise<never> {
+  throw systemError('ENOSYS');
+}
+
+function applied(content: Buffer, change: Change): Buffer {
+  const end = 'length' in change ? change.length : Math.max(content.length, change.position + change.bytes.length);
+  const next = Buffer.alloc(end);
+  content.copy(next);
+  if ('bytes' in change) change.bytes.copy(next, change.position);
+  return next;
+}
+
+function surviving(inode: Inode, random: () => number): Buffer {
+  let content = inode.durable;
+  for (const change of inode.pending) {
+    const luck = random();
+    if (luck < 0.3) continue;
+    if (luck < 0.7 || 'length' in change) {
+      content = applied(content, change);
+      continue;
+    }
+    const { position, bytes } = change;
+    for (let from = 0; from < bytes.length; ) {
+      const to = Math.min(bytes.length, from + PAGE_BYTES - ((position + from) % PAGE_BYTES));
+      if (random() < 0.5 && to - from < bytes.length) {
+        const page = { position: position + from, bytes: bytes.subarray(from, to) };
+        content = page.position + page.bytes.length <= content.length ? patched(content, page) : applied(content, page);
+      }
+      from = to;
+    }
+  }
+  return content;
+}
+
+function patched(content: Buffer, { position, bytes }: { position: number; bytes: Buffer }): Buffer {
+  const copy = Buffer.from(content);
+  bytes.copy(copy, position);
+  return copy;
+}
