@@ -5,7 +5,7 @@
 
 import { pipeline } from 'node:stream/promises';
 import { type ByteRange, byteLength, totalLength } from './byte-range.js';
-import { announceVerification, type Download, finishDownload, startDownload } from './download.js';
+import { announceVerification, type Download, finishDownload, restartDownload, startDownload } from './download.js';
 import type { DownloadFileOptions } from './download-options.js';
 import type { DownloadResult } from './download-result.js';
 import { downloadUnsized } from './download-unsized.js';
@@ -18,6 +18,7 @@ import { checkOptions } from './options.js';
 import { type ProgressMeter, startProgressMeter } from './progress-meter.js';
 import type { CheckpointSink } from './sink/checkpoint-sink.js';
 import { type Destination, resolveDestination } from './sink/destination.js';
+import { peekCheckpoint } from './sink/peek-checkpoint.js';
 import { asSource } from './source/as-source.js';
 import type { ObjectSource } from './source/source.js';
 import { verifyFile } from './verify-file.js';
@@ -42,26 +43,27 @@ export async function downloadFile(
 ): Promise<DownloadResult> {
   const from = asSource(source);
   const to = checkDestination(destination);
-  const download = startDownload(from, checkOptions('file', options));
-  const { context } = download;
+  let download = startDownload(from, checkOptions('file', options));
+  const { emit, signal, options: checked } = download.context;
   try {
-    context.signal.throwIfAborted();
-    const { overwrite, checkpoint } = context.options;
-    const place = await resolveDestination(to, from.name, { overwrite, checkpoint });
+    signal.throwIfAborted();
+    await from.prepare?.(signal);
+    const place = await findPlace(to, download.context);
     for (let restarts = 0; ; restarts += 1) {
       try {
         return await downloadTo(place, download);
       } catch (error) {
         if (!(error instanceof ObjectChangedError)) throw error;
-        context.emit('objectChanged', { expected: error.expectedEtag, actual: error.actualEtag });
-        if (context.options.onObjectChanged === 'fail' || restarts === MAX_RESTARTS) throw error;
+        emit('objectChanged', { expected: error.expectedEtag, actual: error.actualEtag });
+        if (checked.onObjectChanged === 'fail' || restarts === MAX_RESTARTS) throw error;
+        download = restartDownload(download);
       }
     }
   } catch (error) {
-    context.emit('failed', { error });
+    emit('failed', { error });
     throw error;
   } finally {
-    context.close();
+    download.context.close();
   }
 }
 
@@ -101,6 +103,14 @@ async function downloadTo(place: Destination, download: Download): Promise<Downl
 async function fetchInto(sink: CheckpointSink, setup: FetchStreamSetup): Promise<void> {
   await pipeline(createFetchStream(setup), sink, { end: false });
   await sink.flush();
+}
+
+async function findPlace(to: string | { directory: string }, { source, options }: FetchContext): Promise<Destination> {
+  const { overwrite, checkpoint } = options;
+  const place = await resolveDestination(to, source.name, { overwrite: true, checkpoint });
+  // What is there may be the file of a process that ended before it could say so: then its checkpoint is there too.
+  if (overwrite || (await peekCheckpoint(place, source.identity)) !== undefined) return place;
+  return await resolveDestination(to, source.name, { overwrite, checkpoint });
 }
 
 function startMeter(context: FetchContext, wanted: ByteRange, sink: CheckpointSink): ProgressMeter {

@@ -27,6 +27,12 @@ export function startDownload(source: ObjectSource, options: CheckedOptions): Do
   return { context: openFetchContext(source, options), startedAtMs: monotonicMs() };
 }
 
+/** The same download once more from the start: what is still under way for the old version of the object is ended. */
+export function restartDownload({ context, startedAtMs }: Download): Download {
+  context.close();
+  return { context: openFetchContext(context.source, context.options, context), startedAtMs };
+}
+
 /** Discovers the object. The first request asks for the first part of what `gap` says is missing. */
 export async function discover(context: FetchContext, gap?: ByteRange): Promise<Opening> {
   const { range, partSize, bufferBytes, concurrency } = context.options;

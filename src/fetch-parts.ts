@@ -20,6 +20,7 @@ import type { Part, PlacedChunk } from './part.js';
 import { cutPieces, maxPieceBytes } from './plan/request-planner.js';
 import { asSource } from './source/as-source.js';
 import type { ObjectSource } from './source/source.js';
+import { recycleBytes } from './transport/slab.js';
 
 /**
  * Fetches `parts` of a discovered object in parallel, as {@link PlacedChunk}s in any order. Parts are requested in the
@@ -128,13 +129,21 @@ function pieceBytes({ options }: FetchContext): number {
 
 function placeChunk(offset: number, bytes: Buffer, window: ReadAheadWindow): PlacedChunk {
   let isReleased = false;
+  let isRecycled = false;
+  const release = () => {
+    if (isReleased) return;
+    isReleased = true;
+    window.release(bytes.length);
+  };
   return {
     offset,
     bytes,
-    release() {
-      if (isReleased) return;
-      isReleased = true;
-      window.release(bytes.length);
+    release,
+    recycle() {
+      release();
+      if (isRecycled) return;
+      isRecycled = true;
+      recycleBytes(bytes);
     },
   };
 }

@@ -10,6 +10,7 @@ export interface Part extends ByteRange {
 /**
  * Bytes and their offset in the object. Whoever takes a chunk calls `release()` once the bytes were handed on or
  * written, which gives their length back to the budget of `fetchParts`. The memory stays valid after it.
+ * Who kept no view of the bytes may call `recycle()` instead: then the memory is read into again.
  */
 export interface PlacedChunk {
   /** Offset of the first byte in the object. */
@@ -17,4 +18,6 @@ export interface PlacedChunk {
   readonly bytes: Buffer;
   /** Idempotent. */
   release(): void;
+  /** Releases the chunk and gives its memory back; `bytes` must not be looked at any more. Idempotent. */
+  recycle?(): void;
 }

@@ -36,12 +36,12 @@ export interface FetchContext {
   close(reason?: unknown): void;
 }
 
-/** Opens what the requests of one download share. */
-export function openFetchContext(source: ObjectSource, options: CheckedOptions): FetchContext {
+/** Opens what the requests of one download share; `before` is the context of the same download that this one replaces. */
+export function openFetchContext(source: ObjectSource, options: CheckedOptions, before?: FetchContext): FetchContext {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
   const pools = new Map<string, OriginPool>();
-  const events = options.events ?? createDownloadEvents();
+  const events = before?.events ?? options.events ?? createDownloadEvents();
   const onAbort = () => controller.abort(options.signal?.reason);
   if (options.signal?.aborted) onAbort();
   else options.signal?.addEventListener('abort', onAbort, { once: true });
@@ -50,10 +50,10 @@ export function openFetchContext(source: ObjectSource, options: CheckedOptions):
     options,
     events,
     emit: emitterOf(events, options.onListenerError),
-    counters: { transferredBytes: 0, requests: 0, retries: 0, hedges: 0 },
+    counters: before?.counters ?? { transferredBytes: 0, requests: 0, retries: 0, hedges: 0 },
     rateLimit: options.maxBytesPerSecond === undefined ? undefined : createRateLimit(options.maxBytesPerSecond),
     signal: controller.signal,
-    clockOffsetMs: 0,
+    clockOffsetMs: before?.clockOffsetMs ?? 0,
     dispatcherFor(origin, tls) {
       if (options.dispatcher !== undefined) return options.dispatcher;
       // One download talks to one source: an origin has one set of TLS settings.

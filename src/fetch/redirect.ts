@@ -20,7 +20,8 @@ export interface SplitUrl {
 
 /** Splits an absolute http(s) URL without normalising anything; undefined when it is not one. A fragment is dropped. */
 export function splitUrl(url: string): SplitUrl | undefined {
-  const match = /^(https?):\/\/([^/?#\\@\s]+)([^#]*)/i.exec(url);
+  // Nothing but a path, a query or the end may follow the host: no user info, nothing that another parser reads differently.
+  const match = /^(https?):\/\/([^/?#\\@\s]+)((?:[/?][^#]*)?)(?:#.*)?$/is.exec(url);
   if (match?.[1] === undefined || match[2] === undefined) return undefined;
   const scheme = match[1].toLowerCase() as 'http' | 'https';
   const authority = match[2].toLowerCase();

@@ -28,8 +28,6 @@ export interface JournalState {
   readonly recordedBy: Uint32Array;
   /** Per block: its CRC, where it was recorded. */
   readonly crcs: BigUint64Array;
-  /** Whether the file already had its final name. */
-  readonly isPublished: boolean;
 }
 
 /** Reads a journal; `'newer'` when a later release wrote it, undefined when it is not a journal at all. */
@@ -44,7 +42,6 @@ export function decodeJournal(bytes: Buffer): JournalState | 'newer' | undefined
   const crcs = new BigUint64Array(blockCountOf(header));
   let seq = 0;
   let validBytes = 1 + first.length;
-  let last: JournalRecord['t'] | 'H' = 'H';
   // Invariant: nothing after the first bad record is believed.
   while (bytes[validBytes] === 0x0a) {
     const line = lineAt(bytes, validBytes);
@@ -53,10 +50,9 @@ export function decodeJournal(bytes: Buffer): JournalState | 'newer' | undefined
     if (record === undefined) break;
     seq += 1;
     validBytes += 1 + line.length;
-    last = record.t;
     apply(record, seq, recordedBy, crcs);
   }
-  return { header, seq, validBytes, recordedBy, crcs, isPublished: last === 'P' };
+  return { header, seq, validBytes, recordedBy, crcs };
 }
 
 function apply(record: JournalRecord, seq: number, recordedBy: Uint32Array, crcs: BigUint64Array): void {

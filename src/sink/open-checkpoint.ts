@@ -64,7 +64,7 @@ export async function openCheckpoint(request: CheckpointRequest): Promise<OpenCh
   }
   if (target !== undefined && !overwrite) throw new DestinationError(path, 'exists', 'exists, and overwrite is false');
 
-  if (state !== undefined && part !== undefined && !state.isPublished) return await resume(request, state);
+  if (state !== undefined && part !== undefined) return await resume(request, state);
   return await startAfresh(request, part);
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { dirname } from 'node:path';
+import type { Durability } from '../download-options.js';
 import { DestinationError, DiskError } from '../errors.js';
 import { monotonicMs, sleep } from '../time.js';
 import type { Destination } from './destination.js';
@@ -18,6 +19,7 @@ export interface PublishContext {
   readonly ops: FileOps;
   readonly destination: Destination;
   readonly overwrite: boolean;
+  readonly durability?: Durability | undefined;
   readonly part: PartFile;
   readonly journal: JournalFile | undefined;
   readonly commit: GroupCommit;
@@ -39,6 +41,8 @@ export async function publishFile(context: PublishContext): Promise<void> {
   await journal?.append([{ t: 'V' }]);
   // Invariant: the bytes are on disk before the file has its name.
   await commit.syncData((file) => file.sync());
+  // So that a power failure between here and the end is recognised for what it was.
+  if (context.durability !== 'none') await journal?.datasync();
   // Invariant: nothing is published by a process whose lock or files are not its own any more.
   await context.checkFence();
   if (await part.fitLength()) await commit.syncData((file) => file.sync());

@@ -49,5 +49,11 @@ async function writeSpan(span: WriteSpan, { part, ledger, signal, onWritten }: W
     onWritten(end - start);
   }
   // Invariant: a chunk is released only after its bytes were written.
-  for (const chunk of span.chunks) chunk.release();
+  for (const chunk of span.chunks) recycle(chunk);
+}
+
+/** Nobody needs the bytes after the write. A chunk of somebody else's making may not know how to be recycled. */
+function recycle(chunk: PlacedChunk): void {
+  if (chunk.recycle === undefined) chunk.release();
+  else chunk.recycle();
 }

@@ -52,6 +52,11 @@ function askedSource(provider: UrlProvider, options: CheckedHttpOptions): Object
         { cause: redactCause(cause) },
       ),
   });
+  const requestFor = (target: HttpUrl) => {
+    first ??= target;
+    latest = target;
+    return buildRequest(target.url, options.headers, options.tls);
+  };
   return Object.freeze<ObjectSource>({
     get identity() {
       return options.identity ?? (first === undefined ? 'http-provider' : identityOf(first));
@@ -60,12 +65,11 @@ function askedSource(provider: UrlProvider, options: CheckedHttpOptions): Object
       return first?.name ?? 'http-provider';
     },
     canRefresh: true,
-    request: (context) =>
-      renewable.lend(context, (target) => {
-        first ??= target;
-        latest = target;
-        return buildRequest(target.url, options.headers, options.tls);
-      }),
+    request: (context) => renewable.lend(context, requestFor),
+    prepare: async (signal) => {
+      const context = { method: 'GET', headers: {}, attempt: 1, reason: 'first', clockOffsetMs: 0, signal } as const;
+      await renewable.lend(context, requestFor);
+    },
     follow: (url, _statusCode, context) => renewable.lend(context, (target) => followed(target, url, options)),
     checksum: (headers) => (latest?.queryNames.some(changesTheBytes) ? undefined : httpChecksum(headers)),
   });

@@ -45,6 +45,8 @@ export interface ObjectSource {
   /** The object key or the URL's last path segment, undecorated. */
   readonly name: string;
   request(context: RequestContext): Promise<SourceRequest>;
+  /** Called before `identity` and `name` are used for a file: a source that learns them from a provider asks it now. */
+  prepare?(signal: AbortSignal): Promise<void>;
   /** `false`: fresh credentials cannot be had, so a refusal is final. Not there: asked once more with `expired`. */
   readonly canRefresh?: boolean;
   /**

@@ -11,6 +11,7 @@ import { exchangeFailure } from './exchange-failure.js';
 import { type Flow, parserValve, socketValve, ValveFlow } from './flow.js';
 import { type Line, type LineDispatchOptions, takenBy } from './line.js';
 import { lowerCaseNames } from './lower-case-names.js';
+import { holdBytes } from './slab.js';
 import { type ExchangeLimits, Watchdog } from './watchdog.js';
 
 export interface ExchangeRequest {
@@ -33,7 +34,7 @@ export interface ExchangeHandlers {
   onHead(head: ResponseHead, flow: Flow): void;
   /**
    * `'done'`: nothing more is needed. The exchange resolves, and the connection is dropped unless the message ends with
-   * these bytes. The bytes stay valid and unchanged for as long as they are referenced.
+   * these bytes. The bytes stay valid and unchanged until `recycleBytes` is told that nobody needs them any more.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: a handler that never asks to finish returns nothing
   onBytes(bytes: Buffer): 'done' | void;
@@ -167,6 +168,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(_controller: Controller, bytes: Buffer): void {
     if (this.#isSettled || this.#isDone) return;
     this.#watchdog.bytesArrived(bytes.length);
+    holdBytes(bytes);
     this.#guard(() => {
       if (this.#handlers.onBytes(bytes) !== 'done') return;
       this.#isDone = true;

@@ -6,7 +6,7 @@
 
 import type { OnReadOpts, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { createSlabFeed, SLAB_BYTES } from './slab.js';
+import { createSlabFeed, endRead, SLAB_BYTES } from './slab.js';
 
 /** The writing side of a stream calls back with this. */
 type Done = (error?: Error | null) => void;
@@ -15,6 +15,9 @@ export class SlabSocket extends Duplex {
   /** Requests that were sent on this connection. */
   requestCount = 0;
   readonly #inner: Socket;
+  /** Reads that wait here, and those that the parser was given last. */
+  #waiting: Buffer[] = [];
+  #parsing: Buffer[] = [];
   #held = false;
   #ended = false;
   /** Set when the connection is over for a reason other than FIN: applied once everything read before it was taken. */
@@ -67,7 +70,11 @@ export class SlabSocket extends Duplex {
   override read(size?: number): Buffer | null {
     // Invariant: a held connection gives nothing to the parser, and its FIN waits too, so the parser is never paused.
     if (this.#held) return null;
+    // Invariant: a read is over for the parser only when it asks for the next one.
+    for (const read of this.#parsing.splice(0)) endRead(read);
     const chunk = super.read(size) as Buffer | null;
+    // Whatever waits comes at once.
+    if (chunk !== null) [this.#parsing, this.#waiting] = [this.#waiting, this.#parsing];
     if (this.#failure !== undefined) this.#destroyOnceDrained();
     return chunk;
   }
@@ -93,6 +100,7 @@ export class SlabSocket extends Duplex {
 
   /** @returns false to stop reading from the network. */
   #onRead(chunk: Buffer): boolean {
+    this.#waiting.push(chunk);
     const wantsMore = this.push(chunk);
     return wantsMore && !this.#held;
   }

@@ -18,7 +18,7 @@ import type { ObjectInfo } from '../../src/object-info.js';
 import type { CheckpointSinkOptions } from '../../src/sink/checkpoint-sink-options.js';
 import { resolveDestination } from '../../src/sink/destination.js';
 import { peekCheckpoint } from '../../src/sink/peek-checkpoint.js';
-import { faultyFileOps } from './faulty-file-ops.js';
+import { failing, faultyFileOps } from './faulty-file-ops.js';
 import { chunksOf, feed, MiB, objectOf, openSink, rampBytes, temporaryDirectory } from './sink-fixture.js';
 
 const SIZE = 4 * MiB + 5;
@@ -101,6 +101,17 @@ describe('resuming', () => {
     expect((await complete(path)).damaged).toEqual([{ start: MiB, end: 2 * MiB }]);
   });
 
+  it('T072: blocks that were cut off are not taken for their equal neighbours', async () => {
+    const path = join(await temporaryDirectory(), 'model.bin');
+    const same = Buffer.alloc(3 * MiB, 7);
+    const sink = await openSink(path, objectOf(same.length));
+    await feed(sink, chunksOf(same));
+    await sink.close();
+    await truncate(`${path}.part`, MiB + 1);
+    const next = await openSink(path, objectOf(same.length));
+    expect(await next.recheck()).toEqual([{ start: MiB, end: 3 * MiB }]);
+  });
+
   it('a file that grew between the runs is cut to its length', async () => {
     const path = await halfDone();
     await truncate(`${path}.part`, 10 * MiB);
@@ -125,7 +136,7 @@ describe('resuming', () => {
   it('T089: a torn tail of the journal costs only what it recorded', async () => {
     const path = await halfDone();
     const journal = `${path}.part.checkpoint`;
-    await writeFile(journal, '\n00000000 {"t":"B","seq":2,', { flag: 'a' });
+    await writeFile(journal, `\n00000000 {"t":"B","seq":2,${'x'.repeat(500)}`, { flag: 'a' });
     const sink = await openSink(path, objectOf(SIZE));
     await feed(sink, chunksOf(bytes, [{ start: 2 * MiB, end: 3 * MiB }]));
     await sink.close();
@@ -278,6 +289,16 @@ describe('a crash while publishing', () => {
     expect((await readFile(path)).equals(theirs)).toBe(true);
     await sink.publish();
     expect((await readFile(path)).equals(rampBytes(SIZE, 5))).toBe(true);
+  });
+
+  it('T091: a journal that could not be removed does no harm', async () => {
+    const path = await allDone();
+    const fileOps = faultyFileOps(failing('unlink', '.checkpoint', 'EPERM'));
+    const sink = await openSink(path, objectOf(SIZE), { fileOps });
+    await sink.publish();
+    expect(await readFile(`${path}.part.checkpoint`, 'utf8')).toMatch(/"t":"V".*\n.*"t":"P"/);
+    await complete(path);
+    await expect(stat(`${path}.part.checkpoint`)).rejects.toThrow('ENOENT');
   });
 
   it('T091: a file that was changed after the crash is not taken for the download', async () => {

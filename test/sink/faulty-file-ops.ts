@@ -63,8 +63,9 @@ export function faultyFileOps(before: (call: FileCall) => unknown = () => undefi
       },
     };
   };
+  const { unlinkNow, removeDirectoryNow, ...asynchronous } = nodeFileOps;
   const guarded = Object.fromEntries(
-    Object.entries(nodeFileOps).map(([op, run]) => [
+    Object.entries(asynchronous).map(([op, run]) => [
       op,
       async (path: string, ...rest: unknown[]) => {
         await enter(op as keyof FileOps, path);
@@ -74,6 +75,8 @@ export function faultyFileOps(before: (call: FileCall) => unknown = () => undefi
   ) as unknown as FileOps;
   const ops: FaultyFileOps = {
     ...guarded,
+    unlinkNow,
+    removeDirectoryNow,
     calls: [],
     before,
     openFiles: 0,

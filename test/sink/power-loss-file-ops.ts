@@ -189,6 +189,8 @@ export class PowerLossFileSystem {
     makeDirectory: notNeeded,
     removeDirectory: notNeeded,
     setTimes: notNeeded,
+    unlinkNow: () => undefined,
+    removeDirectoryNow: () => undefined,
   };
 }
 

@@ -46,7 +46,7 @@ describe('a power failure', () => {
     'at any call leaves the old file, or the whole new one, and never stops the next download (%s)',
     async (durability) => {
       let [interrupted, published] = [0, 0];
-      for (let seed = 1; seed <= 120; seed++) {
+      for (let seed = 1; seed <= 60; seed++) {
         const random = randomFrom(seed);
         const disk = new PowerLossFileSystem();
         const overwrite = random() < 0.5;
@@ -73,8 +73,8 @@ describe('a power failure', () => {
         await download(disk, random, { durability, overwrite });
         expect(disk.read(destination.path)?.equals(bytes), `seed ${seed}`).toBe(true);
       }
-      expect(interrupted).toBeGreaterThan(100);
-      expect(published).toBeGreaterThan(10);
+      expect(interrupted).toBeGreaterThan(50);
+      expect(published).toBeGreaterThan(5);
     },
   );
 

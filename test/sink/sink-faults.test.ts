@@ -72,6 +72,7 @@ describe('the order of things', () => {
     expect(story(setup)).toEqual([
       'write journal',
       'sync part',
+      'datasync journal',
       'close part',
       'rename part',
       'sync directory',
@@ -170,6 +171,18 @@ describe('a failing disk', () => {
     }
   });
 
+  it('T074: a part file that somebody removed is noticed by the next group commit', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { path, fileOps, sink } = await setUp();
+    await feed(sink, chunksOf(bytes, [first]));
+    await unlink(`${path}.part`);
+    const failed = new Promise((resolve) => sink.once('error', resolve));
+    await vi.advanceTimersByTimeAsync(30_000);
+    vi.useRealTimers();
+    expect(await failed).toMatchObject({ code: 'PS_ERR_DISK', path: `${path}.part`, cause: { code: 'ENOENT' } });
+    expect(story({ path, fileOps, sink })).not.toContain('datasync part');
+  });
+
   it('T080: a journal that cannot be written ends the download at once', async () => {
     const { path, fileOps, sink } = await setUp();
     await feed(sink, chunksOf(bytes, [first]));
@@ -207,6 +220,27 @@ describe('a failing disk', () => {
     const fileOps = faultyFileOps(failing('file.read', '.part', 'EIO', 1));
     const next = await openSink(path, objectOf(SIZE), { fileOps });
     expect(await next.recheck()).toEqual([first]);
+  });
+});
+
+describe('the end of a sink', () => {
+  it('once the sink is being destroyed no further write begins', async () => {
+    const { fileOps, sink } = await setUp();
+    let letWrite: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      letWrite = resolve;
+    });
+    const isWrite = (call: { op: string; path: string }) => call.op === 'file.write' && call.path.endsWith('.part');
+    fileOps.before = (call) => (isWrite(call) ? gate : undefined);
+    sink.cork();
+    for (const start of [0, 1000, 2000, 3000]) {
+      for (const chunk of chunksOf(bytes, [{ start, end: start + 10 }])) sink.write(chunk);
+    }
+    sink.uncork();
+    const closed = sink.close();
+    letWrite();
+    await closed;
+    expect(fileOps.calls.filter(isWrite)).toHaveLength(2);
   });
 });
 
@@ -262,10 +296,33 @@ describe('a sync that fails', () => {
       expect(fileOps.calls.some((call) => call.op === 'file.datasync' && call.path.endsWith('.part'))).toBe(true);
     }, 1000);
     const published = sink.publish();
+    const isPublished = published.catch(() => undefined);
+    await Promise.race([isPublished, new Promise((resolve) => setTimeout(resolve, 40))]);
     fail(systemError('EIO'));
     await expect(published).rejects.toMatchObject({ code: 'PS_ERR_DISK', cause: { code: 'EIO' } });
     await expect(stat(path)).rejects.toThrow('ENOENT');
     expect(fileOps.calls.some((call) => call.op === 'file.sync' && call.path.endsWith('.part'))).toBe(false);
+  });
+
+  it('nothing is recorded any more once a sync has failed', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { path, fileOps, sink } = await setUp();
+    await feed(sink, chunksOf(bytes, [first]));
+    let fail: (error: Error) => void = () => undefined;
+    const pending = new Promise<void>((_, reject) => {
+      fail = reject;
+    });
+    const isSync = (call: { op: string; path: string }) => call.op === 'file.datasync' && call.path.endsWith('.part');
+    fileOps.before = (call) => (isSync(call) ? pending : undefined);
+    await vi.advanceTimersByTimeAsync(30_000);
+    while (!fileOps.calls.some(isSync)) await new Promise((resolve) => setImmediate(resolve));
+    for (const chunk of chunksOf(bytes, [second])) sink.write(chunk);
+    while (sink.writableLength > 0) await new Promise((resolve) => setImmediate(resolve));
+    const failed = new Promise((resolve) => sink.once('error', resolve));
+    fail(systemError('EIO'));
+    expect(await failed).toMatchObject({ code: 'PS_ERR_DISK' });
+    vi.useRealTimers();
+    expect(await resumeAndComplete(path)).toEqual([]);
   });
 
   it('when the journal cannot say so it is removed, and when that fails, too, the error tells', async () => {
@@ -407,6 +464,22 @@ describe('the fence', () => {
     await feed(sink, chunksOf(bytes));
     lock.check = async () => {
       throw new LockedError('/somewhere', 'taken over');
+    };
+    await expect(sink.publish()).rejects.toBeInstanceOf(LockedError);
+    await expect(stat(path)).rejects.toThrow('ENOENT');
+  });
+
+  it('T077: the lock is looked at again before a rename is tried again', async () => {
+    const lock = lockOf('/somewhere');
+    const { path, fileOps, sink } = await setUp({ lock });
+    await feed(sink, chunksOf(bytes));
+    fileOps.before = (call) => {
+      if (call.op === 'rename') {
+        lock.check = async () => {
+          throw new LockedError('/somewhere', 'taken over');
+        };
+      }
+      failing('rename', '.part', 'EBUSY', 1)(call);
     };
     await expect(sink.publish()).rejects.toBeInstanceOf(LockedError);
     await expect(stat(path)).rejects.toThrow('ENOENT');
