@@ -6,22 +6,14 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createDeferred } from './deferred.js';
-import {
-  announceVerification,
-  type Download,
-  discover,
-  finishDownload,
-  plan,
-  planChecks,
-  startDownload,
-} from './download.js';
+import { announceVerification, type Download, finishDownload, startDownload } from './download.js';
 import type { DownloadStreamOptions } from './download-options.js';
-import type { DownloadResult } from './download-result.js';
+import type { DownloadResult, Verification } from './download-result.js';
 import type { DownloadEvents } from './events.js';
-import { createFetchStream } from './fetch-parts.js';
 import type { ObjectInfo } from './object-info.js';
 import { type CheckedOptions, checkOptions } from './options.js';
 import { createReassembler } from './order/reassembler.js';
+import { type OrderedFlow, openOrderedFlow } from './ordered-flow.js';
 import { startProgressMeter } from './progress-meter.js';
 import { asSource } from './source/as-source.js';
 import type { ObjectSource } from './source/source.js';
@@ -56,7 +48,10 @@ class OrderedDownload extends Readable implements DownloadStream {
   readonly #download: Download;
   readonly #object = createDeferred<ObjectInfo>();
   readonly #result = createDeferred<DownloadResult>();
+  /** Resolves when the last byte was taken, or the stream destroyed. */
+  readonly #over = createDeferred<void>();
   #isStarted = false;
+  #deliveredBytes = 0;
   #wantMore = () => {};
 
   constructor(source: ObjectSource, options: CheckedOptions) {
@@ -66,6 +61,7 @@ class OrderedDownload extends Readable implements DownloadStream {
     const onAbort = () => this.destroy(signal?.reason);
     if (signal?.aborted) process.nextTick(onAbort);
     else signal?.addEventListener('abort', onAbort, { once: true });
+    this.once('end', () => this.#over.resolve());
     this.once('close', () => signal?.removeEventListener('abort', onAbort));
   }
 
@@ -88,14 +84,15 @@ class OrderedDownload extends Readable implements DownloadStream {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    const { context } = this.#download;
-    const reason = error ?? prematureClose();
     if (!this.readableEnded) {
+      const { context } = this.#download;
+      const reason = error ?? prematureClose();
       context.emit('failed', { error: reason });
       this.#object.reject(reason);
       this.#result.reject(reason);
+      context.close(reason);
     }
-    context.close(reason);
+    this.#over.resolve();
     this.#wantMore();
     done(error);
   }
@@ -103,49 +100,65 @@ class OrderedDownload extends Readable implements DownloadStream {
   #start(): void {
     if (this.#isStarted || this.destroyed) return;
     this.#isStarted = true;
-    this.#run().catch((error) => this.destroy(error));
+    this.#run().catch((error) => {
+      this.#result.reject(error);
+      this.destroy(error);
+    });
   }
 
   async #run(): Promise<void> {
     const { context } = this.#download;
     context.signal.throwIfAborted();
-    const opening = await discover(context);
-    this.#object.resolve(opening.object);
-    const verifier = await createOrderedVerifier(planChecks(context, opening));
-    const parts = plan(context, opening);
-    const { binding, wanted } = opening;
-    let deliveredBytes = 0;
+    const flow = await openOrderedFlow(context);
+    try {
+      this.#object.resolve(flow.opening.object);
+      const verification = await this.#deliver(flow);
+      this.push(null);
+      await this.#over.promise;
+      if (!this.readableEnded) return;
+      await flow.finish();
+      const { resumedBytes, opening } = flow;
+      const range = { start: opening.wanted.start, end: opening.wanted.start + this.#deliveredBytes };
+      const { object } = opening;
+      this.#result.resolve(finishDownload(this.#download, { object, range, verification, resumedBytes }));
+    } finally {
+      await flow.close();
+      context.close();
+    }
+  }
+
+  /** Hands on every byte and checks them on their way. */
+  async #deliver({ opening, checks, chunks, distrust }: OrderedFlow): Promise<Verification> {
+    const { context } = this.#download;
+    const { wanted } = opening;
+    const verifier = await createOrderedVerifier(checks);
     const meter = startProgressMeter(
       {
         transferredBytes: () => context.counters.transferredBytes,
-        completedBytes: () => deliveredBytes,
+        completedBytes: () => this.#deliveredBytes,
         totalBytes: () => Math.min(wanted.end, opening.object.size) - wanted.start,
       },
       (progress) => context.emit('progress', progress),
     );
     try {
-      await pipeline(
-        createFetchStream({ context, binding, parts, opening }),
-        createReassembler(wanted),
-        async (chunks: AsyncIterable<Buffer>) => {
-          for await (const chunk of chunks) {
-            verifier.update(chunk);
-            deliveredBytes += chunk.length;
-            if (!this.push(chunk)) await this.#nextRead();
-          }
-        },
-        { signal: context.signal },
-      );
-      // Invariant: a stream ends only after every byte was verified; a wrong one destroys it instead.
-      const verification = announceVerification(context, verifier.finish());
+      const take = async (ordered: AsyncIterable<Buffer>) => {
+        for await (const bytes of ordered) {
+          verifier.update(bytes);
+          this.#deliveredBytes += bytes.length;
+          if (!this.push(bytes)) await this.#nextRead();
+        }
+      };
+      await pipeline(chunks, createReassembler(wanted), take, { signal: context.signal });
       meter.finish();
-      this.once('end', () => {
-        const range = { start: wanted.start, end: wanted.start + deliveredBytes };
-        this.#result.resolve(finishDownload(this.#download, { object: opening.object, range, verification }));
-      });
-      this.push(null);
     } finally {
       meter.stop();
+    }
+    try {
+      // Invariant: a stream ends only after every byte was verified; a wrong one destroys it instead.
+      return announceVerification(context, verifier.finish());
+    } catch (error) {
+      await distrust();
+      throw error;
     }
   }
 

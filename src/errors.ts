@@ -59,18 +59,22 @@ export interface StoreAnswer {
   readonly statusCode: number;
   /** The store's own error code, for example `NoSuchKey`, when it sent one. */
   readonly storeCode?: string | undefined;
+  /** The store's own words, sanitised. */
+  readonly storeMessage?: string | undefined;
   readonly requestId?: string | undefined;
 }
 
 abstract class StoreAnswerError extends DownloadError {
   readonly statusCode: number;
   readonly storeCode: string | undefined;
+  readonly storeMessage: string | undefined;
   readonly requestId: string | undefined;
 
   constructor(message: string, answer: StoreAnswer, options?: ErrorOptions) {
     super(message, options);
     this.statusCode = answer.statusCode;
     this.storeCode = answer.storeCode;
+    this.storeMessage = answer.storeMessage;
     this.requestId = answer.requestId;
   }
 }
@@ -106,11 +110,17 @@ export class ConditionNotMetError extends DownloadError {
   readonly statusCode: 304 | 412;
   /** The condition that failed, or the only ones that can have failed, joined by a comma. */
   readonly condition: string;
+  readonly storeCode: string | undefined;
+  readonly storeMessage: string | undefined;
+  readonly requestId: string | undefined;
 
-  constructor(statusCode: 304 | 412, condition: string) {
+  constructor(statusCode: 304 | 412, condition: string, answer?: Omit<StoreAnswer, 'statusCode'>) {
     super(`the object does not meet the condition ${condition} (HTTP ${statusCode})`);
     this.statusCode = statusCode;
     this.condition = condition;
+    this.storeCode = answer?.storeCode;
+    this.storeMessage = answer?.storeMessage;
+    this.requestId = answer?.requestId;
   }
 }
 

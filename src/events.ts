@@ -73,7 +73,8 @@ export function createDownloadEvents(): DownloadEvents {
     emitter.on(name, listener);
     return () => emitter.off(name, listener);
   };
-  const originals = new WeakMap<AnyListener, AnyListener>();
+  /** By name and by the caller's listener: what `once` put in its place. */
+  const onceListeners = new Map<string, WeakMap<AnyListener, AnyListener>>();
   const events = Object.freeze({
     on,
     once(name: string, listener: AnyListener) {
@@ -81,12 +82,13 @@ export function createDownloadEvents(): DownloadEvents {
         emitter.off(name, wrapped);
         listener(...args);
       };
-      originals.set(listener, wrapped);
+      const ofName = onceListeners.get(name) ?? new WeakMap<AnyListener, AnyListener>();
+      onceListeners.set(name, ofName.set(listener, wrapped));
       return on(name, wrapped);
     },
     off(name: string, listener: AnyListener) {
       emitter.off(name, listener);
-      const wrapped = originals.get(listener);
+      const wrapped = onceListeners.get(name)?.get(listener);
       if (wrapped !== undefined) emitter.off(name, wrapped);
     },
   }) as unknown as DownloadEvents;

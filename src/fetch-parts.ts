@@ -8,7 +8,7 @@ import { byteLength } from './byte-range.js';
 import { DEFAULT_PART_SIZE, type DownloadOptions, MIN_PART_SIZE } from './download-options.js';
 import { InvalidOptionError } from './errors.js';
 import { type FetchContext, openFetchContext } from './fetch/fetch-context.js';
-import { fetchPieces } from './fetch/fetch-scheduler.js';
+import { fetchPieces, type ReadLocal } from './fetch/fetch-scheduler.js';
 import { bindObject, isValidated, type ObjectBinding } from './fetch/object-binding.js';
 import type { Opening } from './fetch/opening.js';
 import type { DeliverBytes } from './fetch/part-fetcher.js';
@@ -57,6 +57,8 @@ export interface FetchStreamSetup {
   readonly parts: Iterable<Part>;
   /** The response that discovered the object; it brings the first bytes of the first part. */
   readonly opening?: Opening | undefined;
+  /** Bytes that need not be fetched; undefined where they do. */
+  readonly readLocal?: ReadLocal | undefined;
   readonly onClose?: (error: Error | undefined) => void;
 }
 
@@ -84,7 +86,7 @@ export function createFetchStream(setup: FetchStreamSetup): Readable {
 
 async function fetchInto(
   push: (chunk: PlacedChunk | null) => void,
-  { context, binding, parts, opening }: FetchStreamSetup,
+  { context, binding, parts, opening, readLocal }: FetchStreamSetup,
   window: ReadAheadWindow,
 ): Promise<void> {
   const { signal } = context;
@@ -107,6 +109,7 @@ async function fetchInto(
       pieces: cutPieces(isRanged ? parts : [], pieceBytes(context), opening.range.end),
       acquire: (byteCount) => window.acquire(byteCount, signal),
       deliver,
+      readLocal,
       opening: {
         part: first,
         byteCount: openingBytes,
@@ -118,6 +121,7 @@ async function fetchInto(
       pieces: cutPieces(parts, pieceBytes(context)),
       acquire: (byteCount) => window.acquire(byteCount, signal),
       deliver,
+      readLocal,
     });
   }
   push(null);

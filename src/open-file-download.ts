@@ -37,13 +37,20 @@ export interface SizedDownload {
   readonly resumedBytes: number;
 }
 
-export async function openFileDownload(place: Destination, context: FetchContext): Promise<FileDownload> {
+/**
+ * @param first - what to ask for first: the first missing part, or, where that is not the beginning, only one byte of it
+ */
+export async function openFileDownload(
+  place: Destination,
+  context: FetchContext,
+  first: 'missing part' | 'probe' = 'missing part',
+): Promise<FileDownload> {
   const { options, source, signal } = context;
   const lock = await acquireDestinationLock(place, { waitMs: options.lockWaitMs, signal });
   let sink: CheckpointSink | undefined;
   try {
     const remembered = await peekCheckpoint(place, source.identity);
-    const opening = await discover(context, firstGap(context, remembered));
+    const opening = await discover(context, firstGap(context, remembered, first));
     const checks = planChecks(context, opening);
     if (Number.isNaN(opening.object.size)) return { isSized: false, opening, checks, lock };
     sink = await openCheckpointSink(place.path, opening.object, {
@@ -75,13 +82,15 @@ export async function openFileDownload(place: Destination, context: FetchContext
 function firstGap(
   { options: { range } }: FetchContext,
   remembered: { size: number; range: ByteRange; completed: readonly ByteRange[] } | undefined,
+  first: 'missing part' | 'probe',
 ): ByteRange | undefined {
   if (remembered === undefined) return undefined;
   const wanted = { start: range.start, end: Math.min(range.end ?? remembered.size, remembered.size) };
   // A file of other bytes is started afresh.
   if (remembered.range.start !== wanted.start || remembered.range.end !== wanted.end) return undefined;
   const [gap] = subtractRanges(wanted, remembered.completed);
-  return gap ?? { start: wanted.start, end: wanted.start + 1 };
+  const { start, end } = gap ?? { start: wanted.start, end: wanted.start + 1 };
+  return { start, end: first === 'probe' && start > wanted.start ? start + 1 : end };
 }
 
 /** The opening has to bring the beginning of the first part: after the object changed it may be of another place. */

@@ -3,7 +3,7 @@
  * are reserved; when no piece is left, an idle one takes over the tail of the slowest. Refuses to hold bytes itself.
  */
 
-import { byteLength } from '../byte-range.js';
+import { type ByteRange, byteLength } from '../byte-range.js';
 import type { Part } from '../part.js';
 import { after, monotonicMs } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
@@ -34,12 +34,16 @@ export interface OpeningWork {
   readonly run: () => Promise<void>;
 }
 
+export type ReadLocal = (range: ByteRange) => Promise<Buffer | undefined>;
+
 export interface SchedulerOptions {
   /** In ascending order; taken one by one. */
   readonly pieces: Iterator<ScheduledPiece, void>;
   /** Resolves when that many bytes may be requested; grants in the order of asking. */
   readonly acquire: (byteCount: number) => Promise<void>;
   readonly deliver: DeliverBytes;
+  /** Bytes that need not be fetched; undefined where they do. */
+  readonly readLocal?: ReadLocal | undefined;
   readonly opening?: OpeningWork | undefined;
 }
 
@@ -47,7 +51,7 @@ export interface SchedulerOptions {
 export async function fetchPieces(
   context: FetchContext,
   binding: ObjectBinding,
-  { pieces, acquire, deliver, opening }: SchedulerOptions,
+  { pieces, acquire, deliver, readLocal, opening }: SchedulerOptions,
 ): Promise<void> {
   const active = new Set<ActivePiece>();
   const idlers = new Set<() => void>();
@@ -79,7 +83,9 @@ export async function fetchPieces(
   const openPieces = async (): Promise<void> => {
     for (let next = pieces.next(); !next.done; next = pieces.next()) {
       await acquire(byteLength(next.value));
-      await work(next.value);
+      const local = await readLocal?.(next.value);
+      if (local === undefined) await work(next.value);
+      else await deliver(next.value.start, local);
     }
   };
 

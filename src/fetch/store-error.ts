@@ -35,13 +35,14 @@ export function createStoreError(refusal: Refusal, sentConditions: readonly stri
   const answer: StoreAnswer = {
     statusCode,
     storeCode,
+    storeMessage: message,
     requestId: clean(document?.requestId ?? header(headers, 'x-obs-request-id') ?? header(headers, 'x-amz-request-id')),
   };
   const said = [storeCode, message ?? snippet(refusal)].filter(Boolean).join(': ') || 'no explanation';
   const text = `the store answered ${statusCode}: ${said}`;
   if (statusCode === 304 || statusCode === 412) {
     const condition = clean(document?.condition) ?? conditionsBehind(statusCode, sentConditions);
-    return new ConditionNotMetError(statusCode, condition);
+    return new ConditionNotMetError(statusCode, condition, answer);
   }
   if (statusCode === 404 || statusCode === 410) return new NotFoundError(text, answer);
   if (statusCode === 401 || statusCode === 403) {

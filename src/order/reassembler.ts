@@ -58,14 +58,20 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
         return;
       }
       if (chunk.bytes.length > 0) waiting.set(chunk.offset, chunk);
+      else chunk.release();
       handOn();
       done();
     },
     final(done) {
       const reached = contiguousEnd();
       // Invariant: the ordered stream ends only when every byte of the range has come.
-      if (end === Number.POSITIVE_INFINITY ? reached < next + heldBytes(waiting) : reached !== end) {
+      if (end !== Number.POSITIVE_INFINITY && reached !== end) {
         done(new ProtocolError(`the input ended with bytes missing after offset ${reached}`));
+        return;
+      }
+      // What does not follow the others lies behind a gap, or overlaps one that has left.
+      if (reached !== next + heldBytes(waiting)) {
+        done(new ProtocolError(`the input ended with chunks that do not fit behind offset ${reached}`));
         return;
       }
       done();

@@ -120,6 +120,20 @@ export class BlockLedger {
     }
   }
 
+  /** The blocks that hold any byte of `range`, in ascending order. */
+  *blocksOf(range: ByteRange): Generator<number> {
+    const end = Math.ceil(range.end / this.blockBytes);
+    for (let block = Math.floor(range.start / this.blockBytes); block < end; block++) yield block;
+  }
+
+  isWritten(block: number): boolean {
+    return this.#has(block, WRITTEN);
+  }
+
+  isUnproven(block: number): boolean {
+    return this.#has(block, UNPROVEN);
+  }
+
   /** The blocks of an earlier process that were not compared with the disk yet, in ascending order. */
   *unproven(): Generator<number> {
     for (let block = 0; block < this.#flags.length; block++) if (this.#has(block, UNPROVEN)) yield block;

@@ -8,12 +8,14 @@ import { type ByteRange, subtractRanges, totalLength } from '../byte-range.js';
 import { CheckpointError } from '../errors.js';
 import type { PlacedChunk } from '../part.js';
 import type { CrcAlgorithm } from '../verify/crc.js';
+import { closeFiles } from './close-files.js';
+import { Fence } from './fence.js';
 import { GroupCommit } from './group-commit.js';
 import type { DestinationLock } from './lock.js';
 import type { CheckpointRequest, OpenCheckpoint } from './open-checkpoint.js';
 import { finishPublishing, publishFile } from './publish-file.js';
 import { readBack } from './read-back.js';
-import { recheckBlocks } from './recheck-blocks.js';
+import { proveRange, recheckBlocks } from './recheck-blocks.js';
 import { writeChunks } from './write-chunks.js';
 
 /** What a sink is made of. */
@@ -38,10 +40,10 @@ export class CheckpointSink extends Writable {
   readonly checksumAlgorithm: CrcAlgorithm;
   readonly #context: CheckpointSinkContext;
   readonly #commit: GroupCommit;
+  readonly #fence: Fence;
   readonly #ending = new AbortController();
   readonly #onAbort: () => void;
   readonly #onLockLost: () => void;
-  #isFenced = false;
   #isPublished: boolean;
   #writing: Promise<void> = Promise.resolve();
   #publishing: Promise<void> | undefined;
@@ -54,15 +56,16 @@ export class CheckpointSink extends Writable {
     this.checksumAlgorithm = context.ledger.crc.algorithm;
     this.#context = context;
     this.#isPublished = context.isPublished;
+    this.#fence = new Fence(context);
     this.#commit = new GroupCommit({
       ...context,
-      checkFence: () => this.#checkFence(),
+      checkFence: () => this.#fence.check(),
       onRecorded: (recordedBytes) => context.onCheckpointed?.(recordedBytes),
       onFailure: (error) => this.destroy(error as Error),
     });
     this.#onAbort = () => this.destroy(context.signal?.reason);
     this.#onLockLost = () => {
-      this.#isFenced = true;
+      this.#fence.break();
       this.destroy(context.lock.compromised.reason);
     };
     this.on('error', () => undefined);
@@ -102,6 +105,27 @@ export class CheckpointSink extends Writable {
   async readBack(onBytes: (bytes: Uint8Array) => void | Promise<void>): Promise<void> {
     await this.flush();
     await readBack(this.#context.part, this.#ending.signal, onBytes);
+  }
+
+  /** Bytes of the object that an earlier process left, compared with their CRCs; undefined when they have to be fetched. */
+  async readRecorded({ start, end }: ByteRange): Promise<Buffer | undefined> {
+    const { part, ledger, range } = this.#context;
+    const inFile = { start: start - range.start, end: end - range.start };
+    if (!(await proveRange(part, ledger, inFile))) return undefined;
+    const bytes = Buffer.allocUnsafeSlow(end - start);
+    return (await part.read(bytes, inFile.start)) === bytes.length ? bytes : undefined;
+  }
+
+  /** Ends the sink and removes what it wrote: nobody needs it any more. */
+  async discard(): Promise<void> {
+    await this.flush();
+    await this.#fence.check();
+    const { ops, journal, part, isPublished } = this.#context;
+    // The record first: a journal never outlives its part file.
+    if (journal !== undefined) await ops.unlink(journal.path);
+    if (!isPublished) await ops.unlink(part.path);
+    this.#fence.break();
+    await this.close();
   }
 
   /** Resolves when all chunks given so far are written and recorded. */
@@ -145,7 +169,7 @@ export class CheckpointSink extends Writable {
     this.#publishing = finish({
       ...this.#context,
       commit: this.#commit,
-      checkFence: () => this.#checkFence(),
+      checkFence: () => this.#fence.check(),
       checkLock: () => lock.check(),
       signal: this.#ending.signal,
     }).then(() => {
@@ -195,40 +219,14 @@ export class CheckpointSink extends Writable {
     );
   }
 
-  // Invariant: once the lock or the files are not ours any more, nothing on disk is touched.
-  async #checkFence(): Promise<void> {
-    const { lock, part, journal } = this.#context;
-    try {
-      await lock.check();
-      await part.checkOwnership();
-      await journal?.checkOwnership();
-    } catch (error) {
-      this.#isFenced = true;
-      throw error;
-    }
-  }
-
   async #shutDown(): Promise<void> {
-    const { ops, part, journal, lock, signal } = this.#context;
+    const { lock, signal } = this.#context;
     signal?.removeEventListener('abort', this.#onAbort);
     lock.compromised.removeEventListener('abort', this.#onLockLost);
     await this.#writing;
     await this.#publishing?.catch(() => undefined);
-    try {
-      if (!this.#isFenced && !this.#isPublished) await this.#commit.record().catch(() => undefined);
-      await this.#commit.end();
-      if (journal === undefined && !this.#isPublished) {
-        await this.#checkFence().then(
-          () => ops.unlink(part.path),
-          () => undefined,
-        );
-      }
-      if (this.#isFenced) await part.close();
-      else await this.#commit.syncData((file) => file.close());
-    } finally {
-      await journal?.close().catch(() => undefined);
-      await lock.release();
-    }
+    const isPublished = this.#isPublished;
+    await closeFiles({ ...this.#context, commit: this.#commit, fence: this.#fence, isPublished });
   }
 
   /** Without `autoDestroy` an error that only reaches the callback would leave the files open. */

@@ -24,6 +24,21 @@ export async function recheckBlocks(part: PartFile, ledger: BlockLedger, signal?
   return normalizeRanges(damaged);
 }
 
+/** Compares the blocks that `range` touches, as far as nobody has. True when all of its bytes are there and right. */
+export async function proveRange(part: PartFile, ledger: BlockLedger, range: ByteRange): Promise<boolean> {
+  let buffer: Buffer | undefined;
+  for (const block of ledger.blocksOf(range)) {
+    if (!ledger.isWritten(block)) return false;
+    if (!ledger.isUnproven(block)) continue;
+    buffer ??= Buffer.allocUnsafe(Math.min(READ_BYTES, ledger.blockBytes));
+    const crc = await crcOnDisk(part, ledger, ledger.rangeOf(block), buffer);
+    ledger.prove(block, crc);
+    // Somebody else may have found the damage meanwhile.
+    if (!ledger.isWritten(block)) return false;
+  }
+  return true;
+}
+
 /** Undefined when the bytes are not all there, or the disk cannot read them: writing them again cures both. */
 async function crcOnDisk(
   part: PartFile,

@@ -52,7 +52,8 @@ export async function openUnsizedFile(start: number, options: UnsizedFileOptions
   const writable = new Writable({
     objectMode: true,
     autoDestroy: false,
-    write({ offset, bytes, release }: PlacedChunk, _encoding, done) {
+    write(chunk: PlacedChunk, _encoding, done) {
+      const { offset, bytes } = chunk;
       // Invariant: where only the end tells the size, a byte is taken only behind the one before it.
       if (offset !== start + writtenBytes) {
         done(new ProtocolError(`a chunk at ${offset} does not follow ${start + writtenBytes}`));
@@ -62,7 +63,7 @@ export async function openUnsizedFile(start: number, options: UnsizedFileOptions
       file.write([bytes], writtenBytes).then(
         () => {
           writtenBytes += bytes.length;
-          release();
+          chunk.release();
           done();
         },
         (error: unknown) => done(new DiskError(partPath, error)),

@@ -1,0 +1,94 @@
+/**
+ * From this library's errors to the SDK's codes. Refuses to lose anything: the error itself stays as the `cause`.
+ */
+
+import { STATUS_CODES } from 'node:http';
+import {
+  AccessDeniedError,
+  CheckpointError,
+  ConditionNotMetError,
+  DestinationError,
+  InvalidOptionError,
+  LockedError,
+  NotFoundError,
+  PartFailedError,
+  StoreError,
+  TimeoutError,
+} from '../errors.js';
+import { invalidArgument, ObsClientError } from './obs-client-error.js';
+
+/** How far a download was when it failed. */
+export interface DownloadStage {
+  /** The object was found, and its parts were being fetched. */
+  readonly isDiscovered: boolean;
+  readonly hasCheckpoint: boolean;
+}
+
+type Refusal = AccessDeniedError | NotFoundError | StoreError | ConditionNotMetError;
+
+/** What a failed `downloadFile` says. */
+export function downloadFailure(error: unknown, { isDiscovered, hasCheckpoint }: DownloadStage): ObsClientError {
+  if (error instanceof ObsClientError) return error;
+  if (error instanceof InvalidOptionError) return invalidArgument(error.message, error);
+  if (error instanceof DestinationError && error.reason === 'outside') return invalidArgument(error.message, error);
+  const root = rootOf(error);
+  if (isRefusal(root) && root.statusCode < 500) {
+    return new ObsClientError(refusalCode(root), root.storeMessage ?? root.message, { ...answerOf(root), cause: error });
+  }
+  return new ObsClientError(codeOf(error, isDiscovered, hasCheckpoint), messageOf(error), {
+    ...answerOf(root),
+    cause: error,
+  });
+}
+
+/** What a failed `getObjectMetadata` says: the SDK hands on Node's own error, with its code. */
+export function requestFailure(error: unknown): ObsClientError {
+  if (error instanceof ObsClientError) return error;
+  if (error instanceof InvalidOptionError) return invalidArgument(error.message, error);
+  const root = rootOf(error);
+  return new ObsClientError(systemCode(root), messageOf(root), { cause: root });
+}
+
+function codeOf(error: unknown, isDiscovered: boolean, hasCheckpoint: boolean): string {
+  if (error instanceof CheckpointError) return 'ReadCheckpointFileError';
+  // Calling again with the same parameters would fail in the same way.
+  if (isLocal(error)) return 'DownloadFileFailed';
+  if (!isDiscovered) return 'GetObjectSizeError';
+  return hasCheckpoint ? 'IncompletedDownload' : 'DownloadFileFailed';
+}
+
+function isLocal(error: unknown): boolean {
+  return error instanceof DestinationError || error instanceof LockedError;
+}
+
+function rootOf(error: unknown): unknown {
+  return error instanceof PartFailedError ? error.cause : error;
+}
+
+function isRefusal(error: unknown): error is Refusal {
+  return [AccessDeniedError, NotFoundError, StoreError, ConditionNotMetError].some((kind) => error instanceof kind);
+}
+
+/** The store's code; a HEAD or a 304 may bring none, and then the SDK says nothing but a colon. */
+function refusalCode({ storeCode, statusCode }: Refusal): string {
+  return storeCode ?? (STATUS_CODES[statusCode] ?? `HttpStatus${statusCode}`).replaceAll(/[^A-Za-z\d]/g, '');
+}
+
+function answerOf(error: unknown): { status?: number; requestId?: string | undefined } {
+  return isRefusal(error) ? { status: error.statusCode, requestId: error.requestId } : {};
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** ECONNREFUSED, CERT_HAS_EXPIRED, ...: the innermost code that is not this library's own. */
+function systemCode(error: unknown): string {
+  if (error instanceof TimeoutError) return 'ETIMEDOUT';
+  let code = 'RequestFailed';
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const own = (at as { code?: unknown }).code;
+    if (typeof own === 'string' && !own.startsWith('PS_ERR_')) code = own;
+  }
+  return code;
+}

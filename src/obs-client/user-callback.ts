@@ -1,0 +1,32 @@
+/** Calls the functions that a caller gave. Refuses to let one that throws, or rejects, reach the download or the process. */
+
+/** Calls `callback`, whatever it is, plain or `async`; what it throws becomes a process warning. */
+export function callUser(name: string, callback: (() => unknown) | undefined): void {
+  if (callback === undefined) return;
+  try {
+    // An `async` callback fails later.
+    Promise.resolve(callback()).catch((error: unknown) => warn(name, error));
+  } catch (error) {
+    warn(name, error);
+  }
+}
+
+function warn(name: string, error: unknown): void {
+  const warning = new Error(`${name} threw: ${error instanceof Error ? error.message : String(error)}`);
+  warning.name = 'ObsClientCallbackWarning';
+  if (error instanceof Error && error.stack !== undefined) warning.stack = error.stack;
+  process.emitWarning(warning);
+}
+
+/** The SDK's two ways to wait: `callback(err, result)`, or a promise when there is no callback. */
+export type ObsCallback<R> = (error: Error | null, result?: R) => unknown;
+
+/** Hands the outcome of `work` to `callback`, exactly once, or returns the promise. */
+export function deliver<R>(work: Promise<R>, callback: ObsCallback<R> | undefined): Promise<R> | undefined {
+  if (callback === undefined) return work;
+  work.then(
+    (result) => callUser('the callback', () => callback(null, result)),
+    (error: Error) => callUser('the callback', () => callback(error)),
+  );
+  return undefined;
+}
