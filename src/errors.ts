@@ -105,22 +105,15 @@ export class StoreError extends StoreAnswerError {
 export type ConditionName = 'ifMatch' | 'ifNoneMatch' | 'ifModifiedSince' | 'ifUnmodifiedSince';
 
 /** A condition of the caller does not hold (304 or 412). */
-export class ConditionNotMetError extends DownloadError {
+export class ConditionNotMetError extends StoreAnswerError {
   readonly code = 'PS_ERR_CONDITION';
-  readonly statusCode: 304 | 412;
+  declare readonly statusCode: 304 | 412;
   /** The condition that failed, or the only ones that can have failed, joined by a comma. */
   readonly condition: string;
-  readonly storeCode: string | undefined;
-  readonly storeMessage: string | undefined;
-  readonly requestId: string | undefined;
 
   constructor(statusCode: 304 | 412, condition: string, answer?: Omit<StoreAnswer, 'statusCode'>) {
-    super(`the object does not meet the condition ${condition} (HTTP ${statusCode})`);
-    this.statusCode = statusCode;
+    super(`the object does not meet the condition ${condition} (HTTP ${statusCode})`, { ...answer, statusCode });
     this.condition = condition;
-    this.storeCode = answer?.storeCode;
-    this.storeMessage = answer?.storeMessage;
-    this.requestId = answer?.requestId;
   }
 }
 

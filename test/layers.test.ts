@@ -10,6 +10,7 @@ const LAYERS = [
   ['transport', 'verify'],
   ['source', 'plan', 'fetch', 'order', 'sink'],
   ['verbs'],
+  ['obs-client'],
   ['index.ts', 'obs-client.ts'],
 ];
 const VERBS = [
@@ -54,7 +55,7 @@ describe('layers', () => {
 
   it('keep every file under 250 lines, opened by a comment that says what it is for', () => {
     const lengths = files.map((file) => [file, readFileSync(join('src', file), 'utf8')] as const);
-    expect(lengths.filter(([, text]) => text.split('\n').length > 250).map(([file]) => file)).toEqual([]);
+    expect(lengths.filter(([, text]) => text.trimEnd().split('\n').length > 250).map(([file]) => file)).toEqual([]);
     expect(lengths.filter(([, text]) => !text.startsWith('/**')).map(([file]) => file)).toEqual([]);
   });
 });

@@ -25,6 +25,7 @@ export function splitUrl(url: string): SplitUrl | undefined {
   if (match?.[1] === undefined || match[2] === undefined) return undefined;
   const scheme = match[1].toLowerCase() as 'http' | 'https';
   const authority = match[2].toLowerCase();
+  if (!URL.canParse(`${scheme}://${authority}/`)) return undefined;
   const rest = match[3] ?? '';
   return { scheme, authority, origin: `${scheme}://${authority}`, target: rest.startsWith('/') ? rest : `/${rest}` };
 }

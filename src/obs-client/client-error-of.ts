@@ -33,7 +33,10 @@ export function downloadFailure(error: unknown, { isDiscovered, hasCheckpoint }:
   if (error instanceof DestinationError && error.reason === 'outside') return invalidArgument(error.message, error);
   const root = rootOf(error);
   if (isRefusal(root) && root.statusCode < 500) {
-    return new ObsClientError(refusalCode(root), root.storeMessage ?? root.message, { ...answerOf(root), cause: error });
+    return new ObsClientError(refusalCode(root), root.storeMessage ?? root.message, {
+      ...answerOf(root),
+      cause: error,
+    });
   }
   return new ObsClientError(codeOf(error, isDiscovered, hasCheckpoint), messageOf(error), {
     ...answerOf(root),

@@ -71,13 +71,13 @@ export function readClientOptions(given: ObsClientOptions): ClientSettings {
   const signature = readSignature(given.signature, addressing === 'virtual' ? 'obs' : 'v2');
   const region = isGiven(given.region) ? String(given.region).trim() : undefined;
   if (signature === 'v4' && region === undefined) throw invalidArgument("signature 'v4' needs the option region");
-  const verify = isGiven(given.ssl_verify) || given.ssl_verify === '' ? given.ssl_verify : true;
+  const verify = isGiven(given.ssl_verify) ? given.ssl_verify : true;
   return {
     endpoint: formatOrigin(endpoint),
     addressing,
     signature,
     region,
-    verifyCertificates: typeof verify === 'string' && verify !== '' ? verify : Boolean(verify),
+    verifyCertificates: typeof verify === 'string' ? verify : Boolean(verify),
     transfer: readTransfer(given),
   };
 }
@@ -110,7 +110,9 @@ function readTransfer(given: ObsClientOptions): ClientSettings['transfer'] {
   const dispatcher = given.dispatcher ?? undefined;
   if (dispatcher === undefined && [given.http_agent, given.https_agent].some(isProxyAgent)) {
     // Going around a proxy in silence could leak, or just hang.
-    throw invalidArgument('http_agent and https_agent are not used; pass an undici ProxyAgent as the option dispatcher');
+    throw invalidArgument(
+      'http_agent and https_agent are not used; pass an undici ProxyAgent as the option dispatcher',
+    );
   }
   const retries = isGiven(given.max_retry_count) ? readInteger('max_retry_count', given.max_retry_count, 0, 999) : null;
   const seconds = isGiven(given.timeout) ? readInteger('timeout', given.timeout, 1, 2_000_000) : null;

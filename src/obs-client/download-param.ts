@@ -58,9 +58,7 @@ export function readDownloadParam(param: DownloadFileParam): DownloadRequest {
     object: readObjectParam(param),
     destination: DownloadFile ? String(DownloadFile) : { directory: process.cwd() },
     options: {
-      partSize: isGiven(PartSize)
-        ? readInteger('PartSize', PartSize, MIN_PART_SIZE, MAX_PART_SIZE)
-        : DEFAULT_PART_SIZE,
+      partSize: isGiven(PartSize) ? readInteger('PartSize', PartSize, MIN_PART_SIZE, MAX_PART_SIZE) : DEFAULT_PART_SIZE,
       concurrency: isGiven(TaskNum) ? readInteger('TaskNum', TaskNum, 1, MAX_TASK_NUM) : DEFAULT_TASK_NUM,
       conditions: readConditions(param),
       checkpoint: param.EnableCheckpoint ? (CheckpointFile ? String(CheckpointFile) : true) : false,

@@ -7,8 +7,8 @@ import { downloadFile } from '../download-file.js';
 import { createDownloadEvents } from '../events.js';
 import type { ObjectSource } from '../source/source.js';
 import { monotonicMs } from '../time.js';
-import type { ClientSettings } from './client-options.js';
 import { downloadFailure } from './client-error-of.js';
+import type { ClientSettings } from './client-options.js';
 import type { DownloadRequest } from './download-param.js';
 import { ObsClientError } from './obs-client-error.js';
 import { type HeaderPrefix, type ObsResult, obsResult } from './obs-result.js';
@@ -54,8 +54,5 @@ export async function downloadResumably(
 
 /** In the SDK's spelling, which programs compare with. */
 function suspended(): ObsClientError {
-  return new ObsClientError(
-    'Download suspened',
-    'The process of downloadFile is suspened, you can try again',
-  );
+  return new ObsClientError('Download suspened', 'The process of downloadFile is suspened, you can try again');
 }

@@ -27,7 +27,7 @@ describe('splitUrl', () => {
     expect(splitUrl('http://h?q')?.target).toBe('/?q');
   });
 
-  it.each(['ftp://h/x', '/x', 'http:///x', 'http://user@h/x', 'http:\\\\h', 'http://h\\x', 'http://a b/', ''])(
+  it.each(['ftp://h/x', '/x', 'http:///x', 'http://user@h/x', 'http:\\\\h', 'http://h\\x', 'http://a b/', 'http://[::1', 'http://h:99999/', 'http://h%00/', ''])(
     'refuses %j',
     (url) => {
       expect(splitUrl(url)).toBeUndefined();
