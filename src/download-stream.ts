@@ -9,6 +9,7 @@ import { createDeferred } from './deferred.js';
 import { announceVerification, type Download, finishDownload, startDownload } from './download.js';
 import type { DownloadStreamOptions } from './download-options.js';
 import type { DownloadResult, Verification } from './download-result.js';
+import { ObjectChangedError } from './errors.js';
 import type { DownloadEvents } from './events.js';
 import type { ObjectInfo } from './object-info.js';
 import { type CheckedOptions, checkOptions } from './options.js';
@@ -87,6 +88,9 @@ class OrderedDownload extends Readable implements DownloadStream {
     if (!this.readableEnded) {
       const { context } = this.#download;
       const reason = error ?? prematureClose();
+      if (reason instanceof ObjectChangedError) {
+        context.emit('objectChanged', { expected: reason.expectedEtag, actual: reason.actualEtag });
+      }
       context.emit('failed', { error: reason });
       this.#object.reject(reason);
       this.#result.reject(reason);

@@ -40,6 +40,7 @@ export interface GetObjectMetadataParam extends ObjectParam {
 export class ObsClient {
   /** The class itself, for `const { ObsClient } = require('partstream/obs-client')`. */
   static readonly ObsClient: typeof ObsClient = ObsClient;
+  static readonly default: typeof ObsClient = ObsClient;
   static readonly ObsClientError: typeof ObsClientError = ObsClientError;
 
   declare readonly DownloadFile: ObsClient['downloadFile'];

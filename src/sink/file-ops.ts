@@ -46,6 +46,8 @@ export interface OpenFile {
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;
   status(): Promise<FileStatus>;
+  /** Lets those read the file who may read any new file of this process (umask); nobody else may write it. */
+  makeReadable(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -119,6 +121,7 @@ async function openNodeFile(path: string, flags: number, mode?: number): Promise
     sync: () => handle.sync(),
     truncate: (length) => handle.truncate(length),
     status: () => handle.stat({ bigint: true }),
+    makeReadable: () => handle.chmod(0o644 & ~process.umask()),
     close: () => handle.close(),
   };
 }

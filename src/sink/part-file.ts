@@ -67,6 +67,11 @@ export class PartFile {
     return true;
   }
 
+  /** While it is made only its owner may read it; once it is whole it is a file like any other. */
+  async makeReadable(): Promise<void> {
+    await this.#attempt(() => this.#file.makeReadable());
+  }
+
   /** Rejects when the name does not lead to this file any more, or another name does too. */
   async checkOwnership(): Promise<void> {
     // An inode number is not used again while the file is open, so that the two numbers are proof enough.

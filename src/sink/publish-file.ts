@@ -39,6 +39,7 @@ export async function publishFile(context: PublishContext): Promise<void> {
   // Before anything is appended, too: our record could cover the tracks of somebody else's.
   await context.checkFence();
   await journal?.append([{ t: 'V' }]);
+  await part.makeReadable();
   // Invariant: the bytes are on disk before the file has its name.
   await commit.syncData((file) => file.sync());
   // So that a power failure between here and the end is recognised for what it was.

@@ -29,7 +29,8 @@ export function viewBytes(start, end) {
 export function expectBytes(offset, bytes) {
   for (let at = 0; at < bytes.length; ) {
     const view = viewBytes(offset + at, offset + bytes.length);
-    if (view.compare(bytes, at, at + view.length) !== 0) throw new Error(`wrong bytes at or after offset ${offset + at}`);
+    if (view.compare(bytes, at, at + view.length) !== 0)
+      throw new Error(`wrong bytes at or after offset ${offset + at}`);
     at += view.length;
   }
 }

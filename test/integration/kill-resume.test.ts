@@ -112,12 +112,11 @@ describe.each([
   it.each(seeds)(
     'at a random moment (seed %i) re-fetches at most concurrency x 1 MiB and 100 ms of traffic',
     async (seed) => {
-      const job = { ...subject.job, file: join(directory, String(seed)), options: { concurrency: CONCURRENCY } };
+      const folder = join(directory, String(seed));
+      const job = { ...subject.job, file: join(folder, 'download'), options: { concurrency: CONCURRENCY } };
       const before = await subject.sentBytes();
       await startAndKill(job, randomOf(seed) * 0.9 * DOWNLOAD_MS);
-      const afterKill = await subject.sentBytes();
-    const result = await runDownload(job);
-    console.log('DBG', { lost: (afterKill - before - result.resumedBytes) / MiB, second: ((await subject.sentBytes()) - afterKill - (SIZE - result.resumedBytes)) / MiB, secondTransferred: (result.transferredBytes - (SIZE - result.resumedBytes)) / MiB, hedges: result.hedges, retries: result.retries, requests: result.requests });
+      const result = await runDownload(job);
 
       const refetchedBytes = (await subject.sentBytes()) - before - SIZE;
       refetched.push(refetchedBytes);
@@ -125,8 +124,8 @@ describe.each([
       rightFiles += 1;
       expect(result.resumedBytes + result.transferredBytes).toBeGreaterThanOrEqual(SIZE);
       expect(refetchedBytes).toBeLessThanOrEqual(TOLERATED_BYTES);
-      expect(await readdir(directory)).toEqual([String(seed)]);
-      await rm(job.file);
+      expect(await readdir(folder)).toEqual(['download']);
+      await rm(folder, { recursive: true });
     },
   );
 });

@@ -250,6 +250,23 @@ describe('the checkpoint sink', () => {
     expect((await stat(`${path}.part.checkpoint`)).mode & 0o777).toBe(0o600);
   });
 
+  it.each([
+    [0o022, 0o644],
+    [0o077, 0o600],
+    [0, 0o644],
+  ])('T085: with umask %o the published file has mode %o: who may read new files may read it', async (umask, mode) => {
+    const path = join(await temporaryDirectory(), 'model.bin');
+    const before = process.umask(umask);
+    try {
+      const sink = await openSink(path, objectOf(5));
+      await feed(sink, chunksOf(rampBytes(5)));
+      await sink.publish();
+    } finally {
+      process.umask(before);
+    }
+    expect((await stat(path)).mode & 0o777).toBe(mode);
+  });
+
   it('nothing of the source stands in the checkpoint but a hash', async () => {
     const path = join(await temporaryDirectory(), 'model.bin');
     await openSink(path, objectOf(5), { identity: 'obs://bucket/secret-key?versionId=5' });

@@ -52,6 +52,7 @@ export function faultyFileOps(before: (call: FileCall) => unknown = () => undefi
       write: guard('write', file.write),
       read: guard('read', file.read),
       datasync: guard('datasync', file.datasync),
+      makeReadable: guard('makeReadable', file.makeReadable),
       sync: guard('sync', file.sync),
       truncate: guard('truncate', file.truncate),
       status: guard('status', file.status),

@@ -133,6 +133,7 @@ export class PowerLossFileSystem {
       write: (buffers, position) => run(() => change({ position, bytes: Buffer.concat(buffers) })),
       read: (bytes, position) => run(() => inode.content.copy(bytes, 0, position)),
       datasync: sync,
+      makeReadable: async () => undefined,
       sync,
       truncate: (length) => run(() => change({ length })),
       status: () => run(() => this.#status(inode)),

@@ -12,7 +12,11 @@ const delay = loopDelay ? monitorEventLoopDelay({ resolution: 1 }) : undefined;
 
 await measure(async () => {
   delay?.enable();
-  const { requests, retries, hedges, transferredBytes, resumedBytes, verification } = await downloadFile(source, out, options);
+  const { requests, retries, hedges, transferredBytes, resumedBytes, verification } = await downloadFile(
+    source,
+    out,
+    options,
+  );
   delay?.disable();
   return {
     requests,

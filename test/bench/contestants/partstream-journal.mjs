@@ -6,8 +6,8 @@
 import { statSync } from 'node:fs';
 import { openCheckpointSink } from 'partstream';
 import { nodeFileOps } from '../../../dist/sink/file-ops.js';
-import { config, measure } from './measure.mjs';
 import { viewBytes } from '../object-bytes.mjs';
+import { config, measure } from './measure.mjs';
 
 const PART_BYTES = 1024 * 1024;
 const { parts, out } = config;

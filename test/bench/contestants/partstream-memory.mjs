@@ -20,7 +20,13 @@ const idleRssBytes = process.memoryUsage.rss();
 let peakBytes = 0;
 let heldMost = 0;
 
-const situations = { stopped: stoppedReader, slow: slowReader, 'stalled-head': readerOfAll, 'one-byte': stoppedReader, file };
+const situations = {
+  stopped: stoppedReader,
+  slow: slowReader,
+  'stalled-head': readerOfAll,
+  'one-byte': stoppedReader,
+  file,
+};
 await situations[scenario]();
 finish({ heldMiB: (heldMost - idleBytes) / 2 ** 20, peakRssMiB: (peakBytes - idleRssBytes) / 2 ** 20 });
 

@@ -1,0 +1,163 @@
+/**
+ * Where the drop-in differs from the SDK, on purpose. Every row is shown by at least one case of the differential test,
+ * and is on the migration page word for word.
+ */
+
+export interface Difference {
+  /** What the SDK does. */
+  readonly sdk: string;
+  /** What the drop-in does. */
+  readonly ours: string;
+  readonly why: string;
+}
+
+export const DIFFERENCES = {
+  retries: {
+    sdk: 'a part is requested once; a 503 or a reset fails the download',
+    ours: 'requests are repeated with back-off, and a cut body is continued from the byte reached',
+    why: 'most failures pass',
+  },
+  'status-without-code': {
+    sdk: '`err` is `:` where the answer has no error document (304)',
+    ours: '`NotModified:…`, with `err.status`',
+    why: 'a colon says nothing',
+  },
+  'quoted-etag': {
+    sdk: 'IfMatch and IfNoneMatch are percent-encoded, so that an ETag as `getObjectMetadata` returns it never matches',
+    ours: 'sent as given; with and without quotes',
+    why: 'a bug of the SDK',
+  },
+  'part-size-range': {
+    sdk: 'a PartSize that is no number, or out of 100 KB to 5 GB, silently becomes 5 MB',
+    ours: '`InvalidArgument:…`',
+    why: 'a typing error should be seen',
+  },
+  'task-num-range': {
+    sdk: 'TaskNum 0 or not a number becomes 10, a negative one never settles, and there is no upper limit',
+    ours: '`InvalidArgument:…` unless it is from 1 to 1000',
+    why: 'a typing error should be seen',
+  },
+  'pinned-version': {
+    sdk: 'parts of two versions of an object that is replaced meanwhile end up in one file, reported as success',
+    ours: 'all parts are of one ETag; `IncompletedDownload:…` (or `DownloadFileFailed:…`), and the next call starts afresh',
+    why: 'the file would be of neither version',
+  },
+  'checked-ranges': {
+    sdk: 'whatever answers a part is written: a 200 with the whole object, a 206 that is too short',
+    ours: 'only the bytes that belong there; what is missing is requested',
+    why: 'the file would be wrong, reported as success',
+  },
+  checksum: {
+    sdk: 'nothing is verified',
+    ours: "the file is compared with the object's CRC-64 or MD5 before it gets its name",
+    why: 'wrong bytes, reported as success',
+  },
+  'conditions-on-empty': {
+    sdk: 'conditions are not looked at when the object is empty',
+    ours: 'they hold for every object',
+    why: 'a bug of the SDK',
+  },
+  'directory-with-checkpoint': {
+    sdk: 'a DownloadFile that is a directory fails after the download, with `IncompletedDownload:…` where EnableCheckpoint is on',
+    ours: '`DownloadFileFailed:…`, before the first request',
+    why: 'calling again cannot help',
+  },
+  'default-name': {
+    sdk: 'without DownloadFile the key is appended to the working directory, `../` and all',
+    ours: 'a key that leads out of the working directory is `InvalidArgument:…`',
+    why: 'whoever can name an object could write anywhere',
+  },
+  'one-settlement': {
+    sdk: 'the callback is called once per failing part, and a promise rejects with the first of these errors (`DownloadFileFailed:…`)',
+    ours: 'one call, with the final state: `IncompletedDownload:…` where EnableCheckpoint is on',
+    why: 'a callback that is called twice breaks programs',
+  },
+  'async-callback': {
+    sdk: 'an `async` function is not recognised as the callback and is never called',
+    ours: 'it is called',
+    why: 'a bug of the SDK',
+  },
+  'request-errors': {
+    sdk: "`getObjectMetadata` without an answer gives Node's own error",
+    ours: 'an error of the same `code` and, as everywhere, `Code:Message` as its text',
+    why: 'one kind of error',
+  },
+} satisfies Record<string, Difference>;
+
+export type DifferenceName = keyof typeof DIFFERENCES;
+
+/**
+ * Differences that no comparison of outcomes can show; other tests do, or they are about options that have no effect.
+ */
+export const OTHER_DIFFERENCES: readonly Difference[] = [
+  {
+    sdk: '`err` is a string',
+    ours: '`err` is an Error whose `String(err)` and `message` are that string, with `code`, `status`, `requestId` and `cause`',
+    why: 'it has a stack and can be thrown; `typeof err` and `err.indexOf(…)` have to be changed, `String(err)` works with both',
+  },
+  {
+    sdk: 'certificates are not verified unless ssl_verify is set',
+    ours: 'verified, unless `ssl_verify: false`; a path is a file of authorities, and one that cannot be read is an error',
+    why: 'keys and data would be open to anyone in between',
+  },
+  {
+    sdk: 'the constructor goes on in the background: a client cannot be used in the same tick, a missing server is an unhandled rejection',
+    ours: 'it is ready when it returns, and throws',
+    why: 'a bug of the SDK',
+  },
+  {
+    sdk: 'TaskNum is 10 by default',
+    ours: '20',
+    why: 'OBS documents 20',
+  },
+  {
+    sdk: '`F.obsnodejssdk.tmp` and `F.obsnodejssdk.chkpt` stand beside the file F while it is downloaded; the checkpoint holds the SSE-C key',
+    ours: '`F.part`, `F.part.checkpoint` and `F.part.lock`; no key in any of them. Checkpoints of the SDK are not read',
+    why: 'theirs prove little, and are lost after most crashes',
+  },
+  {
+    sdk: 'two downloads of the same file at the same time damage each other',
+    ours: 'the second one fails: `DownloadFileFailed:… is locked`',
+    why: 'the file would be wrong',
+  },
+  {
+    sdk: '`cancel()` calls back at once, leaves requests running, and success may follow',
+    ours: 'requests end at once; the one error comes when the checkpoint is written, so that the call can be repeated there and then',
+    why: 'a retry would race with the rest of the first call',
+  },
+  {
+    sdk: 'ProgressCallback is called for every chunk, and counts failed bytes',
+    ours: 'at most every 100 ms and once at the end; never more than the total',
+    why: 'a progress bar should not slow the download down',
+  },
+  {
+    sdk: 'a callback that throws ends the process',
+    ours: 'it becomes a process warning',
+    why: 'a bug in a progress bar should not end the host',
+  },
+  {
+    sdk: 'HEAD of the bucket, HEAD of the object, then the parts; RequestId is that of the HEAD',
+    ours: 'the first part tells what the object is; RequestId is that of its GET',
+    why: 'two requests fewer',
+  },
+  {
+    sdk: 'the signature is negotiated: an old store gets v2',
+    ours: '`obs` (path style and custom domains: `v2`); an old store needs `signature: "v2"`. `v4` really is v4 and needs `region`',
+    why: 'a request fewer, and no silent downgrade',
+  },
+  {
+    sdk: 'http_agent and https_agent carry proxies',
+    ours: 'agents have no effect, and a proxy agent is an error: pass an undici `ProxyAgent` as the option `dispatcher`',
+    why: 'another HTTP client is used',
+  },
+  {
+    sdk: 'user_agent, max_connections, long_conn_param, third_http_lib, no_proxy_list, verify_host_name, is_signature_negotiation',
+    ours: 'accepted, without effect: connections are kept alive, TaskNum limits them, host names are always verified',
+    why: 'not needed',
+  },
+  {
+    sdk: 'is_shadow_client exchanges the keys',
+    ours: '`InvalidArgument:…`',
+    why: 'not supported; silence would use the wrong keys',
+  },
+];
