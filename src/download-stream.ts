@@ -51,6 +51,8 @@ class OrderedDownload extends Readable implements DownloadStream {
   readonly #result = createDeferred<DownloadResult>();
   /** Resolves when the last byte was taken, or the stream destroyed. */
   readonly #over = createDeferred<void>();
+  #flow: OrderedFlow | undefined;
+  #running: Promise<void> | undefined;
   #isStarted = false;
   #deliveredBytes = 0;
   #wantMore = () => {};
@@ -98,13 +100,18 @@ class OrderedDownload extends Readable implements DownloadStream {
     }
     this.#over.resolve();
     this.#wantMore();
-    done(error);
+    // 'close' comes when a spool's files are closed, so that the next stream finds them free.
+    const closed = this.readableEnded ? this.#running : this.#flow?.close();
+    Promise.resolve(closed).then(
+      () => done(error),
+      (second: Error) => done(error ?? second),
+    );
   }
 
   #start(): void {
     if (this.#isStarted || this.destroyed) return;
     this.#isStarted = true;
-    this.#run().catch((error) => {
+    this.#running = this.#run().catch((error) => {
       this.#result.reject(error);
       this.destroy(error);
     });
@@ -114,6 +121,7 @@ class OrderedDownload extends Readable implements DownloadStream {
     const { context } = this.#download;
     context.signal.throwIfAborted();
     const flow = await openOrderedFlow(context);
+    this.#flow = flow;
     try {
       this.#object.resolve(flow.opening.object);
       const verification = await this.#deliver(flow);

@@ -112,6 +112,7 @@ async function fetchInto(
       readLocal,
       opening: {
         part: first,
+        piece: isRanged ? opening.piece : undefined,
         byteCount: openingBytes,
         run: () => opening.deliverTo(isRanged ? deliver : deliverUnreserved, first),
       },

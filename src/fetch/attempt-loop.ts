@@ -20,6 +20,8 @@ export interface AttemptJob {
   /** The byte reached so far: an attempt that moved it was not fruitless. */
   position(): number;
   isDone(): boolean;
+  /** Ends the job, at once. */
+  readonly signal: AbortSignal;
 }
 
 const FRESH: RetryHistory = {
@@ -35,13 +37,14 @@ const FRESH: RetryHistory = {
  */
 export async function runAttempts(context: FetchContext, job: AttemptJob): Promise<void> {
   let history = FRESH;
-  let request: Omit<AttemptInfo, 'attempt'> = { reason: 'first' };
+  const { signal } = job;
+  let request: Omit<AttemptInfo, 'attempt' | 'signal'> = { reason: 'first' };
   let isFirst = true;
   while (!job.isDone()) {
     if (!isFirst) context.counters.retries += 1;
     const before = job.position();
     try {
-      await job.attempt({ attempt: history.fruitlessAttempts + 1, ...request });
+      await job.attempt({ attempt: history.fruitlessAttempts + 1, ...request, signal });
       if (job.position() === before && !job.isDone()) throw new ProtocolError('the server answered without any byte');
       // A server that truthfully sends less than was asked for is asked for the rest; that is no retry.
       isFirst = true;
@@ -50,10 +53,11 @@ export async function runAttempts(context: FetchContext, job: AttemptJob): Promi
     } catch (error) {
       context.signal.throwIfAborted();
       if (job.isDone()) return;
-      if (job.position() > before) history = FRESH;
+      const isFruitless = job.position() === before;
+      if (!isFruitless) history = FRESH;
       history = {
         ...history,
-        fruitlessAttempts: history.fruitlessAttempts + 1,
+        fruitlessAttempts: history.fruitlessAttempts + (isFruitless ? 1 : 0),
         protocolErrors: history.protocolErrors + (error instanceof ProtocolError ? 1 : 0),
       };
       const decision = decideRetry(error, history, context.options.retry);
@@ -67,7 +71,7 @@ export async function runAttempts(context: FetchContext, job: AttemptJob): Promi
       }
       history = {
         ...history,
-        fruitlessAttempts: history.fruitlessAttempts - (decision.charged ? 0 : 1),
+        fruitlessAttempts: history.fruitlessAttempts - (isFruitless && !decision.charged ? 1 : 0),
         credentialRefreshes: history.credentialRefreshes + (decision.action === 'refresh-credentials' ? 1 : 0),
         clockCorrections: history.clockCorrections + (decision.action === 'correct-clock' ? 1 : 0),
         staleConnections: history.staleConnections + (decision.action === 'at-once' ? 1 : 0),
@@ -77,7 +81,8 @@ export async function runAttempts(context: FetchContext, job: AttemptJob): Promi
         decision.action === 'backoff' ? backoffDelayMs(error, history.fruitlessAttempts, context.options.retry) : 0;
       const attempt = history.fruitlessAttempts + 1;
       context.emit('partRetrying', { part: job.part(), attempt, delayMs, error: error as Error });
-      if (delayMs > 0) await sleep(delayMs, context.signal);
+      if (delayMs > 0) await sleep(delayMs, signal).catch(() => context.signal.throwIfAborted());
+      if (job.isDone()) return;
       context.emit('partStarted', { part: job.part(), attempt });
     }
   }

@@ -9,7 +9,8 @@ import { after, monotonicMs } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
 import { findTail } from './hedge.js';
 import type { ObjectBinding } from './object-binding.js';
-import { type DeliverBytes, fetchPiece, type PieceProgress } from './part-fetcher.js';
+import { type DeliverBytes, fetchPiece } from './part-fetcher.js';
+import { type PieceProgress, startPiece } from './piece-progress.js';
 
 /** How often an idle connection looks for a tail that is worth taking over. */
 const HEDGE_CHECK_MS = 200;
@@ -21,15 +22,11 @@ export interface ScheduledPiece {
   readonly end: number;
 }
 
-/** A piece that a connection is working on. */
-export interface ActivePiece extends PieceProgress {
-  readonly startedAtMs: number;
-  readonly startedAt: number;
-}
-
-/** The response that discovered the object is the first piece: it brings `byteCount` bytes of `part`. */
+/** The response that discovered the object is the first piece. */
 export interface OpeningWork {
   readonly part: Part;
+  /** Undefined when its tail cannot be taken over. */
+  readonly piece: PieceProgress | undefined;
   readonly byteCount: number;
   readonly run: () => Promise<void>;
 }
@@ -53,44 +50,47 @@ export async function fetchPieces(
   binding: ObjectBinding,
   { pieces, acquire, deliver, readLocal, opening }: SchedulerOptions,
 ): Promise<void> {
-  const active = new Set<ActivePiece>();
+  const active = new Set<PieceProgress>();
   const idlers = new Set<() => void>();
   const announce = createPartAnnouncer(context);
   let usualBytesPerMs = 0;
 
-  const work = async (piece: ScheduledPiece): Promise<void> => {
-    const progress: ActivePiece = {
-      part: piece.part,
-      position: piece.start,
-      end: piece.end,
-      startedAt: piece.start,
-      startedAtMs: monotonicMs(),
-    };
-    active.add(progress);
-    announce.started(piece.part);
+  /** Watches a piece while it is fetched. */
+  const watch = async (piece: PieceProgress, run: () => Promise<void>): Promise<void> => {
+    active.add(piece);
     try {
-      await fetchPiece(context, binding, progress, deliver);
+      await run();
     } finally {
-      active.delete(progress);
+      active.delete(piece);
       if (active.size === 0) for (const wake of idlers) wake();
     }
-    const byteCount = progress.position - piece.start;
-    const bytesPerMs = byteCount / Math.max(1, monotonicMs() - progress.startedAtMs);
+    const bytesPerMs = (piece.position - piece.startedAt) / Math.max(1, monotonicMs() - piece.startedAtMs);
     usualBytesPerMs = usualBytesPerMs === 0 ? bytesPerMs : 0.8 * usualBytesPerMs + 0.2 * bytesPerMs;
-    announce.fetched(piece.part, byteCount);
   };
 
-  const openPieces = async (): Promise<void> => {
-    for (let next = pieces.next(); !next.done; next = pieces.next()) {
-      await acquire(byteLength(next.value));
-      const local = await readLocal?.(next.value);
-      if (local === undefined) await work(next.value);
-      else await deliver(next.value.start, local);
-    }
+  const work = async ({ part, start, end }: ScheduledPiece, takeovers: number = 0): Promise<void> => {
+    const piece = startPiece(part, start, end, takeovers);
+    announce.started(part);
+    await watch(piece, () => fetchPiece(context, binding, piece, deliver));
+    announce.fetched(part, piece.position - start);
   };
 
-  /** A moment, or less when nothing is under way any more. */
-  const pauseUntilIdle = () =>
+  /** Takes over a tail if one is worth it. */
+  const takeOverTail = async (): Promise<boolean> => {
+    const tail = context.options.hedge ? findTail(active, usualBytesPerMs) : undefined;
+    if (tail === undefined) return false;
+    const { victim, range } = tail;
+    // Invariant: a byte has one fetcher: the tail is taken from its old one before it is asked for again.
+    victim.end = range.start;
+    if (victim.position === victim.end) victim.cancel();
+    context.counters.hedges += 1;
+    context.emit('partHedged', { part: victim.part, range });
+    await work({ part: victim.part, ...range }, victim.takeovers + 1);
+    return true;
+  };
+
+  /** A moment, or less when `until` settles or nothing is under way any more. */
+  const pause = (until?: Promise<void>) =>
     new Promise<void>((resolve) => {
       const wake = () => {
         timer.stop();
@@ -99,32 +99,35 @@ export async function fetchPieces(
       };
       const timer = after(HEDGE_CHECK_MS, wake);
       idlers.add(wake);
+      until?.then(wake, wake);
     });
 
-  const takeOverTails = async (): Promise<void> => {
-    while (active.size > 0) {
-      const tail = findTail(active, usualBytesPerMs);
-      if (tail === undefined) {
-        await pauseUntilIdle();
-        continue;
-      }
-      // Invariant: a byte has one fetcher: the tail is taken from its old one before it is asked for again.
-      tail.victim.end = tail.range.start;
-      context.counters.hedges += 1;
-      context.emit('partHedged', { part: tail.victim.part, range: tail.range });
-      await work({ part: tail.victim.part, ...tail.range });
-    }
+  /** Waits for budget. Whoever holds it back may be slow: then its tail is taken over meanwhile. */
+  const reserve = async (byteCount: number): Promise<void> => {
+    let isSettled = false;
+    const granted = acquire(byteCount).finally(() => {
+      isSettled = true;
+    });
+    granted.catch(() => {});
+    await pause(granted);
+    while (!isSettled && active.size > 0) if (!(await takeOverTail())) await pause(granted);
+    await granted;
   };
 
   const connection = async (): Promise<void> => {
-    await openPieces();
-    if (context.options.hedge) await takeOverTails();
+    for (let next = pieces.next(); !next.done; next = pieces.next()) {
+      await reserve(byteLength(next.value));
+      const local = await readLocal?.(next.value);
+      if (local === undefined) await work(next.value);
+      else await deliver(next.value.start, local);
+    }
+    while (context.options.hedge && active.size > 0) if (!(await takeOverTail())) await pause();
   };
 
-  const openingConnection = async ({ part, byteCount, run }: OpeningWork): Promise<void> => {
+  const openingConnection = async ({ part, piece, byteCount, run }: OpeningWork): Promise<void> => {
     announce.started(part);
-    await run();
-    announce.fetched(part, byteCount);
+    await (piece === undefined ? run() : watch(piece, run));
+    announce.fetched(part, piece === undefined ? byteCount : piece.position - piece.startedAt);
     await connection();
   };
 

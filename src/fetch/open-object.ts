@@ -4,11 +4,11 @@
  */
 
 import type { ObjectInfo } from '../object-info.js';
-import { runAttempts } from './attempt-loop.js';
 import type { FetchContext } from './fetch-context.js';
 import { type Discovery, requestFirst, type Wanted } from './first-request.js';
 import { createHoldingQueue, type Opening } from './opening.js';
-import { createPieceTaker, type PieceProgress } from './part-fetcher.js';
+import { createPieceTaker, runPiece } from './part-fetcher.js';
+import { startPiece } from './piece-progress.js';
 import { type AttemptInfo, requestRange } from './range-request.js';
 import { requestSequential, type SeenPrefix } from './sequential-request.js';
 
@@ -20,11 +20,8 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
   let discovery: Discovery | undefined;
   let sealed: ObjectInfo | undefined;
   const seen: SeenPrefix = { end: 0, crc: 0 };
-  const piece: PieceProgress = {
-    part: { index: 0, ...wanted.first },
-    position: wanted.first.start,
-    end: wanted.first.end,
-  };
+  const { start, end } = wanted.first;
+  const piece = startPiece({ index: 0, start, end }, start, end);
   const queue = createHoldingQueue(context.options.bufferBytes);
   let onKnown = () => {};
   const known = new Promise<void>((resolve) => {
@@ -32,6 +29,7 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
   });
   const onDiscovered = (found: Discovery) => {
     discovery = found;
+    piece.startedAt = found.range.start;
     piece.position = found.range.start;
     piece.end = found.range.end;
     piece.part = { index: 0, ...found.range };
@@ -59,18 +57,15 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
     }
   };
 
-  const finished = runAttempts(context, {
-    part: () => piece.part,
-    position: () => piece.position,
-    isDone: () => isAbandoned || (discovery !== undefined && piece.position >= piece.end),
-    attempt: async (info) => {
-      await attempt(info);
-      if (discovery === undefined || piece.end !== Number.POSITIVE_INFINITY) return;
-      // The message has ended, and only that tells the size.
-      piece.end = piece.position;
-      sealed = Object.freeze({ ...discovery.object, size: piece.position });
-    },
-  });
+  const attemptAndSeal = async (info: AttemptInfo): Promise<void> => {
+    await attempt(info);
+    if (discovery === undefined || piece.end !== Number.POSITIVE_INFINITY) return;
+    // The message has ended, and only that tells the size.
+    piece.end = piece.position;
+    sealed = Object.freeze({ ...discovery.object, size: piece.position });
+  };
+  const isDone = () => isAbandoned || (discovery !== undefined && piece.position >= piece.end);
+  const finished = runPiece(context, piece, attemptAndSeal, isDone);
   // Whoever takes the opening sees its failure; before that it must not count as unhandled.
   finished.catch(() => {});
   await Promise.race([known, finished]);
@@ -84,6 +79,7 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
     mode: found.mode,
     wanted: found.wanted,
     range: found.range,
+    piece,
     deliverTo(deliver, part) {
       piece.part = part;
       queue.attach(deliver);
@@ -91,6 +87,7 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
     },
     abandon() {
       isAbandoned = true;
+      piece.cancel();
     },
   };
 }

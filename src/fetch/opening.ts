@@ -8,6 +8,7 @@ import type { ObjectInfo } from '../object-info.js';
 import type { Part } from '../part.js';
 import type { ObjectBinding } from './object-binding.js';
 import type { DeliverBytes } from './part-fetcher.js';
+import type { PieceProgress } from './piece-progress.js';
 
 /** A discovered object, and the response that is bringing its first bytes. */
 export interface Opening {
@@ -20,6 +21,8 @@ export interface Opening {
   readonly wanted: ByteRange;
   /** The bytes that this opening brings, continuing a cut body. */
   readonly range: ByteRange;
+  /** How far it is. Of a ranged opening the tail may be taken over. */
+  readonly piece: PieceProgress;
   /** Hands over what has come and what comes, as bytes of `part`. Resolves when all were delivered. Call it once. */
   deliverTo(deliver: DeliverBytes, part: Part): Promise<void>;
   /** Drops the response. */

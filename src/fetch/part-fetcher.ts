@@ -4,24 +4,18 @@
  */
 
 import type { ByteRange } from '../byte-range.js';
-import type { Part } from '../part.js';
-import { sleep } from '../time.js';
+import { linkAbort } from '../linked-abort.js';
+import { monotonicMs, sleep } from '../time.js';
 import type { Flow } from '../transport/flow.js';
 import { runAttempts } from './attempt-loop.js';
 import { createChunkGatherer } from './chunk-gatherer.js';
 import type { FetchContext } from './fetch-context.js';
 import type { ObjectBinding } from './object-binding.js';
-import { requestRange, type TakeBytes } from './range-request.js';
+import type { PieceProgress } from './piece-progress.js';
+import { type AttemptInfo, requestRange, type TakeBytes } from './range-request.js';
 
 /** Takes bytes and their offset in the object. A promise: the connection is not read until it resolves. */
 export type DeliverBytes = (offset: number, bytes: Buffer) => Promise<void> | undefined;
-
-/** A piece while it is fetched. `end` may be lowered: somebody else then fetches the rest. */
-export interface PieceProgress {
-  part: Part;
-  position: number;
-  end: number;
-}
 
 /** Fetches the bytes from `piece.position` to `piece.end` and hands each of them on once, in order. */
 export async function fetchPiece(
@@ -30,20 +24,32 @@ export async function fetchPiece(
   piece: PieceProgress,
   deliver: DeliverBytes,
 ): Promise<void> {
-  await runAttempts(context, {
-    part: () => piece.part,
-    position: () => piece.position,
-    isDone: () => piece.position >= piece.end,
-    attempt: async (info) => {
-      const asked: ByteRange = { start: piece.position, end: piece.end };
-      const taker = createPieceTaker(context, piece, deliver);
-      try {
-        await requestRange(context, binding, asked, info, taker.take);
-      } finally {
-        taker.flush();
-      }
-    },
+  await runPiece(context, piece, async (info) => {
+    const asked: ByteRange = { start: piece.position, end: piece.end };
+    const taker = createPieceTaker(context, piece, deliver);
+    try {
+      await requestRange(context, binding, asked, info, taker.take);
+    } finally {
+      taker.flush();
+    }
   });
+}
+
+/** Runs attempts until the piece is done, or nothing of it is left to its own fetcher. */
+export async function runPiece(
+  context: FetchContext,
+  piece: PieceProgress,
+  attempt: (info: AttemptInfo) => Promise<void>,
+  isDone: () => boolean = () => piece.position >= piece.end,
+): Promise<void> {
+  const ending = linkAbort(context.signal);
+  piece.cancel = () => ending.abort(new Error('the rest of the piece was taken over'));
+  try {
+    const position = () => piece.position;
+    await runAttempts(context, { part: () => piece.part, position, isDone, attempt, signal: ending.signal });
+  } finally {
+    ending.unlink();
+  }
 }
 
 /** Moves the piece on as bytes arrive, counts them, and holds the connection where the receiver or a rate limit asks. */
@@ -52,7 +58,7 @@ export function createPieceTaker(
   piece: PieceProgress,
   deliver: DeliverBytes,
 ): { readonly take: TakeBytes; flush(): void } {
-  let deliveredTo = piece.position;
+  let deliveredTo: number | undefined;
   let flow: Flow | undefined;
   let holds = 0;
   const holdUntil = (ready: Promise<void>) => {
@@ -65,8 +71,8 @@ export function createPieceTaker(
     ready.then(letGo, letGo);
   };
   const gatherer = createChunkGatherer((bytes) => {
-    const offset = deliveredTo;
-    deliveredTo += bytes.length;
+    const offset = deliveredTo ?? 0;
+    deliveredTo = offset + bytes.length;
     const ready = deliver(offset, bytes);
     if (ready !== undefined) holdUntil(ready);
   });
@@ -74,8 +80,10 @@ export function createPieceTaker(
     take(bytes, from) {
       flow = from;
       context.counters.transferredBytes += bytes.length;
+      deliveredTo ??= piece.position;
       const useful = bytes.subarray(0, Math.max(0, piece.end - piece.position));
       piece.position += useful.length;
+      piece.movedAtMs = monotonicMs();
       gatherer.add(useful);
       const pauseMs = context.rateLimit?.spend(bytes.length) ?? 0;
       if (pauseMs >= 1) holdUntil(sleep(pauseMs, context.signal));

@@ -18,6 +18,8 @@ export interface AttemptInfo {
   readonly attempt: number;
   readonly reason: 'first' | 'expired';
   readonly refused?: SourceRequest | undefined;
+  /** Ends this request. */
+  readonly signal: AbortSignal;
 }
 
 /** Takes bytes in order. Returns false when no more are wanted. */

@@ -9,7 +9,7 @@ import { isCertificateError, isStaleConnection } from '../transport/network-fail
 
 /** What the requests for one piece have been through. */
 export interface RetryHistory {
-  /** Requests in a row that brought no new byte, the failed one included. */
+  /** Requests in a row that brought no new byte; one that brought some before it failed is not among them. */
   readonly fruitlessAttempts: number;
   readonly protocolErrors: number;
   readonly credentialRefreshes: number;

@@ -6,7 +6,7 @@
 import { AccessDeniedError, InvalidOptionError, ProtocolError } from '../errors.js';
 import { singleHeader } from '../object-info.js';
 import type { RequestContext, SourceRequest } from '../source/source.js';
-import { wallClockMs } from '../time.js';
+import { sleep, wallClockMs } from '../time.js';
 import { exchange, type ResponseHead } from '../transport/exchange.js';
 import type { Flow } from '../transport/flow.js';
 import { MAX_ERROR_BODY_BYTES } from './error-document.js';
@@ -22,6 +22,7 @@ export interface StoreRequest {
   readonly reason: 'first' | 'expired';
   /** With `expired`: the request that was refused. */
   readonly refused?: SourceRequest | undefined;
+  readonly signal: AbortSignal;
   /** The caller's conditions among the headers, to name them when one fails. */
   readonly conditions?: readonly string[];
 }
@@ -47,6 +48,9 @@ export async function sendStoreRequest(
   request: StoreRequest,
   taker: ResponseTaker,
 ): Promise<void> {
+  // Small answers arrive at once: what went over a rate limit is waited for before the next request.
+  const pauseMs = context.rateLimit?.spend(0) ?? 0;
+  if (pauseMs >= 1) await sleep(pauseMs, request.signal);
   const own = { ...COMMON_HEADERS, ...request.headers };
   const asked: RequestContext = {
     method: request.method,
@@ -55,13 +59,13 @@ export async function sendStoreRequest(
     reason: request.reason,
     ...(request.refused && { refused: request.refused }),
     clockOffsetMs: context.clockOffsetMs,
-    signal: context.signal,
+    signal: request.signal,
   };
   let next = await context.source.request(asked);
   for (let hops = 0; ; hops += 1) {
     const url = checkedUrl(next.url);
-    context.signal.throwIfAborted();
-    const outcome = await exchangeOnce(context, url, next, request.method, own, taker);
+    request.signal.throwIfAborted();
+    const outcome = await exchangeOnce(context, url, next, { ...request, headers: own }, taker);
     if (outcome === undefined) return;
     if (!isRedirect(outcome.head.statusCode)) {
       const error = createStoreError({ ...outcome.head, body: outcome.body }, request.conditions);
@@ -93,8 +97,7 @@ async function exchangeOnce(
   context: FetchContext,
   url: SplitUrl,
   sourceRequest: SourceRequest,
-  method: 'GET' | 'HEAD',
-  own: Readonly<Record<string, string>>,
+  { method, headers: own, signal }: StoreRequest,
   taker: ResponseTaker,
 ): Promise<NotTaken | undefined> {
   const { options } = context;
@@ -123,13 +126,13 @@ async function exchangeOnce(
         return bodyBytes >= MAX_ERROR_BODY_BYTES ? 'done' : undefined;
       },
     },
-    context.signal,
+    signal,
   );
   try {
     await run;
   } catch (error) {
     // A refusal whose explanation is cut short is still that refusal.
-    if (refused === undefined || context.signal.aborted) throw error;
+    if (refused === undefined || signal.aborted) throw error;
   }
   return refused === undefined ? undefined : { head: refused, body: Buffer.concat(body) };
 }

@@ -25,6 +25,7 @@ export async function headObject(
       part: () => ({ index: 0, start: 0, end: 1 }),
       position: () => 0,
       isDone: () => accepted !== undefined,
+      signal: context.signal,
       async attempt(info) {
         refused = undefined;
         await sendStoreRequest(

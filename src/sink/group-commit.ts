@@ -26,8 +26,10 @@ export interface GroupCommitContext {
   onFailure(error: unknown): void;
 }
 
-/** Half of what a kill may cost (100 ms of traffic): the rest is for a late timer, the write, and what is in the sockets. */
-const RECORD_DELAY_MS = 50;
+/** A kill may cost 100 ms of traffic: most of it is left for a late timer, the write, and what is in the sockets. */
+const RECORD_DELAY_MS = 25;
+/** With 'strict' every record costs two syncs. */
+const STRICT_RECORD_DELAY_MS = 100;
 const COMMIT_BYTES = 256 * 1024 * 1024;
 /** A sync is slow on macOS, where it empties the drive's own cache. */
 const COMMIT_DELAY_MS = process.platform === 'darwin' ? 30_000 : 10_000;
@@ -52,7 +54,8 @@ export class GroupCommit {
     if (this.#isStopped) return;
     const { ledger, journal, durability } = this.#context;
     this.#bytesSinceCommit += byteCount;
-    if (ledger.hasUnrecorded) this.#recordTimer ??= after(RECORD_DELAY_MS, () => this.#inBackground(this.record()));
+    const delayMs = durability === 'strict' ? STRICT_RECORD_DELAY_MS : RECORD_DELAY_MS;
+    if (ledger.hasUnrecorded) this.#recordTimer ??= after(delayMs, () => this.#inBackground(this.record()));
     if (durability !== 'checkpoint' || journal === undefined) return;
     this.#commitTimer ??= after(COMMIT_DELAY_MS, () => this.#inBackground(this.commit()));
     if (this.#bytesSinceCommit >= COMMIT_BYTES) this.#inBackground(this.commit());

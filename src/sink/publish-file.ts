@@ -95,6 +95,8 @@ async function takeFreeName(context: PublishContext): Promise<void> {
     else throw asTaken(destination.path, error);
     return;
   }
+  // Invariant: the old name goes only after the new one is on disk: a power failure must not take both.
+  await syncDirectory(ops, dirname(destination.path));
   try {
     await retryWhileBusy(context, () => ops.unlink(destination.partPath));
   } catch (error) {

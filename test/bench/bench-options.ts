@@ -68,7 +68,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
 
 function byteCount(text: string): number {
   const [, digits, unit = ''] = /^(\d+)(|KiB|MiB|GiB)$/.exec(text) ?? [];
-  const factor = { '': 1, KiB: 1024, MiB, GiB: 1024 * MIB }[unit];
+  const factor = { '': 1, KiB: 1024, MiB: MIB, GiB: 1024 * MIB }[unit];
   if (digits === undefined || factor === undefined) throw new Error(`--size ${text}: expected one such as 64MiB`);
   return Number(digits) * factor;
 }

@@ -29,6 +29,12 @@ export interface Contestant {
 /** A contestant that hangs is ended after so long. */
 const LONGEST_RUN_MS = 300_000;
 
+/** They end with the benchmark, however that ends. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export interface Program {
   /** File under contestants/. */
   readonly program: string;
@@ -50,10 +56,12 @@ export async function runProgram(program: Program): Promise<Measurement> {
 /** Starts a Node contestant without waiting for it. */
 export function startProgram({ program, config, nodeFlags = [] }: Program): ChildProcess {
   const path = fileURLToPath(new URL(`contestants/${program}`, import.meta.url));
-  return spawn(process.execPath, [...nodeFlags, path, JSON.stringify(config)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
+  return track(
+    spawn(process.execPath, [...nodeFlags, path, JSON.stringify(config)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, NODE_OPTIONS: '', AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+    }),
+  );
 }
 
 /** Runs another program under GNU time, whose clock includes the start of the process: some milliseconds for C. */
@@ -62,9 +70,8 @@ export async function runCommand(command: string, args: readonly string[]): Prom
   try {
     const report = join(directory, 'time');
     const startedAtMs = performance.now();
-    const child = spawn('/usr/bin/time', ['-q', '-o', report, '-f', '%U %S %M', command, ...args], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    const timed = ['-q', '-o', report, '-f', '%U %S %M', command, ...args];
+    const child = track(spawn('/usr/bin/time', timed, { stdio: ['ignore', 'ignore', 'inherit'] }));
     await ended(command, child);
     const wallS = (performance.now() - startedAtMs) / 1000;
     const [user = 0, system = 0, rssKiB = 0] = readFileSync(report, 'utf8').trim().split(' ').map(Number);
@@ -76,6 +83,11 @@ export async function runCommand(command: string, args: readonly string[]): Prom
 
 export function isInstalled(command: string): boolean {
   return (process.env.PATH ?? '').split(':').some((directory) => existsSync(join(directory, command)));
+}
+
+function track(child: ChildProcess): ChildProcess {
+  running.add(child);
+  return child.once('close', () => running.delete(child));
 }
 
 async function ended(name: string, child: ChildProcess): Promise<void> {

@@ -109,7 +109,6 @@ export async function callOnce(
       return (param.ResumeCallback as ((all: unknown) => void) | undefined)?.(control);
     },
   };
-  const isSettled = () => calls.length > 0;
   const listener = (error: unknown, result: unknown) => void calls.push([error, result]);
   if (style === 'promise') {
     client[method](watched).then(
@@ -121,18 +120,20 @@ export async function callOnce(
   } else {
     client[method](watched, listener);
   }
-  await settled(isSettled, server, who);
+  // After a failed part the SDK goes on with the others, and fails again at the end.
+  const mayGoOn = () => calls.length === 0 || String(calls.at(-1)?.[0]).startsWith('DownloadFileFailed');
+  await settled(() => calls.length > 0, mayGoOn, server, who);
   return { ...describe(calls), resumes, progress, files: await digests(directory) };
 }
 
 /** Until the call has settled and, for the SDK, which goes on after that, the wire is quiet. */
-async function settled(isSettled: () => boolean, server: ObsServer, who: Who): Promise<void> {
+async function settled(isSettled: () => boolean, mayGoOn: () => boolean, server: ObsServer, who: Who): Promise<void> {
   let quietMs = 0;
   for (let waitedMs = 0; waitedMs < 8000; waitedMs += 5) {
     if (who === 'ours' && isSettled()) return;
     quietMs = server.openSockets() === 0 ? quietMs + 5 : 0;
-    // What is neither settled nor on the wire for so long never settles.
-    if (who === 'sdk' && quietMs >= (isSettled() ? 30 : 200)) return;
+    // What is not on the wire for so long never goes on.
+    if (who === 'sdk' && quietMs >= (mayGoOn() ? 250 : 30)) return;
     await delay(5);
   }
 }

