@@ -1,5 +1,5 @@
-// Resumable download as the OBS developer guide shows it for its Node.js SDK. Only the package that is required differs:
-// it was require('esdk-obs-nodejs'). End the process however you like; the same command again goes on where it was.
+// Resumable download in the way of the OBS developer guide for its Node.js SDK. Coming from there only the package that is
+// required changes: it was require('esdk-obs-nodejs'). End the process however you like; the same command again goes on where it was.
 //
 //   ACCESS_KEY_ID=... SECRET_ACCESS_KEY=... \
 //     node recipes/obs-resumable-download.cjs https://obs.cn-north-4.myhuaweicloud.com bucketname objectname localfile
@@ -8,7 +8,6 @@ const ObsClient = require('partstream/obs-client');
 
 const [endpoint, bucketname, objectname, localfile] = process.argv.slice(2);
 
-// Create an instance of ObsClient.
 const obsClient = new ObsClient({
   access_key_id: process.env.ACCESS_KEY_ID,
   secret_access_key: process.env.SECRET_ACCESS_KEY,
@@ -19,7 +18,6 @@ obsClient.downloadFile(
   {
     Bucket: bucketname,
     Key: objectname,
-    // Path of the file that the object is downloaded to.
     DownloadFile: localfile,
     // Parts of 10 MB, five of them at a time.
     PartSize: 10 * 1024 * 1024,

@@ -3,7 +3,7 @@
  * after the last byte was verified.
  */
 
-import { Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createDeferred } from './deferred.js';
 import { announceVerification, type Download, finishDownload, startDownload } from './download.js';
@@ -83,7 +83,10 @@ class OrderedDownload extends Readable implements DownloadStream {
 
   override _read(): void {
     this.#start();
-    this.#wantMore();
+    const wantMore = this.#wantMore;
+    this.#wantMore = () => {};
+    // Later: a chunk that is pushed while one is being read would be copied into one piece with it.
+    process.nextTick(wantMore);
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -99,7 +102,6 @@ class OrderedDownload extends Readable implements DownloadStream {
       context.close(reason);
     }
     this.#over.resolve();
-    this.#wantMore();
     // 'close' comes when a spool's files are closed, so that the next stream finds them free.
     const closed = this.readableEnded ? this.#running : this.#flow?.close();
     Promise.resolve(closed).then(
@@ -153,14 +155,15 @@ class OrderedDownload extends Readable implements DownloadStream {
       (progress) => context.emit('progress', progress),
     );
     try {
-      const take = async (ordered: AsyncIterable<Buffer>) => {
-        for await (const bytes of ordered) {
+      const output = new Writable({
+        write: (bytes: Buffer, _encoding, done) => {
           verifier.update(bytes);
           this.#deliveredBytes += bytes.length;
-          if (!this.push(bytes)) await this.#nextRead();
-        }
-      };
-      await pipeline(chunks, createReassembler(wanted), take, { signal: context.signal });
+          if (this.push(bytes)) done();
+          else this.#wantMore = done;
+        },
+      });
+      await pipeline(chunks, createReassembler(wanted), output, { signal: context.signal });
       meter.finish();
     } finally {
       meter.stop();
@@ -172,12 +175,6 @@ class OrderedDownload extends Readable implements DownloadStream {
       await distrust();
       throw error;
     }
-  }
-
-  #nextRead(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wantMore = resolve;
-    });
   }
 }
 

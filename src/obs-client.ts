@@ -174,7 +174,5 @@ export type { ObsClientOptions } from './obs-client/client-options.js';
 export type { DownloadFileParam } from './obs-client/download-param.js';
 export type { CommonMsg, InterfaceResult, ObsRefusal, ObsResult } from './obs-client/obs-result.js';
 export type { ObsCallback } from './obs-client/user-callback.js';
-export { ObsClientError };
-export default ObsClient;
-// What Node's require() of a module returns.
-export { ObsClient as 'module.exports' };
+// The last name is what Node's require() of a module returns.
+export { ObsClient as default, ObsClient as 'module.exports', ObsClientError };

@@ -222,7 +222,7 @@ function checkQuery(value: unknown): Readonly<Record<string, string>> {
 }
 
 /** Throws InvalidOptionError. */
-export function checkTls(option: string, value: unknown): TlsOptions {
+function checkTls(option: string, value: unknown): TlsOptions {
   const { ca, insecure } = checkKeys(option, value, ['ca', 'insecure']);
   return Object.freeze({
     ...whenGiven('ca', ca, (name, value) => checkPem(`${option}.${name}`, value)),

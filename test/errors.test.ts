@@ -10,7 +10,11 @@ const EXAMPLES: [string, errors.DownloadError, Record<string, unknown>][] = [
   ['PS_ERR_NOT_FOUND', new errors.NotFoundError('gone', answer), answer],
   ['PS_ERR_ACCESS_DENIED', new errors.AccessDeniedError('no', answer), answer],
   ['PS_ERR_CONDITION', new errors.ConditionNotMetError(412, 'ifMatch'), { statusCode: 412, condition: 'ifMatch' }],
-  ['PS_ERR_OBJECT_CHANGED', new errors.ObjectChangedError('x', '"a"', '"b"'), { expectedEtag: '"a"', actualEtag: '"b"' }],
+  [
+    'PS_ERR_OBJECT_CHANGED',
+    new errors.ObjectChangedError('x', '"a"', '"b"'),
+    { expectedEtag: '"a"', actualEtag: '"b"' },
+  ],
   ['PS_ERR_STORE', new errors.StoreError('busy', answer, 1000), { ...answer, retryAfterMs: 1000 }],
   ['PS_ERR_PROTOCOL', new errors.ProtocolError('nonsense'), {}],
   ['PS_ERR_NETWORK', new errors.NetworkError('cut', { cause: 1 }), { cause: 1 }],

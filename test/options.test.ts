@@ -143,7 +143,13 @@ describe('checkOptions', () => {
   });
 
   it('takes the ends of every range, and undefined for not given', () => {
-    const least = { partSize: 102_400, concurrency: 1, bufferBytes: 65_536, minBytesPerSecond: 0, maxBytesPerSecond: 1 };
+    const least = {
+      partSize: 102_400,
+      concurrency: 1,
+      bufferBytes: 65_536,
+      minBytesPerSecond: 0,
+      maxBytesPerSecond: 1,
+    };
     expect(checkOptions('stream', least)).toMatchObject(least);
     const most = { partSize: 5_368_709_120, concurrency: 1000, range: { start: 2 ** 53 - 3, end: 2 ** 53 - 2 } };
     expect(checkOptions('stream', most)).toMatchObject(most);

@@ -5,15 +5,15 @@
 
 import { type ByteRange, byteLength } from '../byte-range.js';
 import type { Part } from '../part.js';
-import { after, monotonicMs } from '../time.js';
+import { after } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
-import { findTail } from './hedge.js';
+import { blend, findTail, type Tail, type UsualPiece } from './hedge.js';
 import type { ObjectBinding } from './object-binding.js';
 import { type DeliverBytes, fetchPiece } from './part-fetcher.js';
 import { type PieceProgress, startPiece } from './piece-progress.js';
 
 /** How often an idle connection looks for a tail that is worth taking over. */
-const HEDGE_CHECK_MS = 200;
+const HEDGE_CHECK_MS = 100;
 
 /** A slice of a part: what one reservation covers and one ranged GET asks for. */
 export interface ScheduledPiece {
@@ -53,7 +53,7 @@ export async function fetchPieces(
   const active = new Set<PieceProgress>();
   const idlers = new Set<() => void>();
   const announce = createPartAnnouncer(context);
-  let usualBytesPerMs = 0;
+  let usual: UsualPiece | undefined;
 
   /** Watches a piece while it is fetched. */
   const watch = async (piece: PieceProgress, run: () => Promise<void>): Promise<void> => {
@@ -64,8 +64,7 @@ export async function fetchPieces(
       active.delete(piece);
       if (active.size === 0) for (const wake of idlers) wake();
     }
-    const bytesPerMs = (piece.position - piece.startedAt) / Math.max(1, monotonicMs() - piece.startedAtMs);
-    usualBytesPerMs = usualBytesPerMs === 0 ? bytesPerMs : 0.8 * usualBytesPerMs + 0.2 * bytesPerMs;
+    usual = blend(usual, piece);
   };
 
   const work = async ({ part, start, end }: ScheduledPiece, takeovers: number = 0): Promise<void> => {
@@ -75,18 +74,19 @@ export async function fetchPieces(
     announce.fetched(part, piece.position - start);
   };
 
-  /** Takes over a tail if one is worth it. */
-  const takeOverTail = async (): Promise<boolean> => {
-    const tail = context.options.hedge ? findTail(active, usualBytesPerMs) : undefined;
-    if (tail === undefined) return false;
-    const { victim, range } = tail;
+  const takeOver = async ({ victim, range }: Tail): Promise<void> => {
     // Invariant: a byte has one fetcher: the tail is taken from its old one before it is asked for again.
     victim.end = range.start;
     if (victim.position === victim.end) victim.cancel();
     context.counters.hedges += 1;
     context.emit('partHedged', { part: victim.part, range });
     await work({ part: victim.part, ...range }, victim.takeovers + 1);
-    return true;
+  };
+
+  /** What an idle connection does while others are at work: takes over a tail, or looks again in a moment. */
+  const help = (until?: Promise<void>): Promise<void> => {
+    const tail = context.options.hedge ? findTail(active, usual) : undefined;
+    return tail === undefined ? pause(until) : takeOver(tail);
   };
 
   /** A moment, or less when `until` settles or nothing is under way any more. */
@@ -110,7 +110,7 @@ export async function fetchPieces(
     });
     granted.catch(() => {});
     await pause(granted);
-    while (!isSettled && active.size > 0) if (!(await takeOverTail())) await pause(granted);
+    while (!isSettled && active.size > 0) await help(granted);
     await granted;
   };
 
@@ -121,7 +121,7 @@ export async function fetchPieces(
       if (local === undefined) await work(next.value);
       else await deliver(next.value.start, local);
     }
-    while (context.options.hedge && active.size > 0) if (!(await takeOverTail())) await pause();
+    while (context.options.hedge && active.size > 0) await help();
   };
 
   const openingConnection = async ({ part, piece, byteCount, run }: OpeningWork): Promise<void> => {

@@ -51,6 +51,7 @@ export async function requestFirst(
   onDiscovered: (discovery: Discovery) => void,
 ): Promise<OtherWay | undefined> {
   let otherWay: OtherWay | undefined;
+  let isUnsized = false;
   let body = createBodyCounter(take);
   const conditions = conditionHeaders(context.options.conditions);
   const range: Record<string, string> = isPlain ? {} : { range: formatRangeHeader(wanted.first) };
@@ -65,6 +66,7 @@ export async function requestFirst(
           otherWay = needsPlainGet(context, wanted, discovery) ? 'plain GET' : undefined;
           if (otherWay !== undefined) return;
           const { range, object, mode } = discovery;
+          isUnsized = Number.isNaN(object.size);
           if (mode === 'sequential') {
             const check = createPrefixCheck(discovery.binding, seen);
             body = createBodyCounter(check.tap(take), check.onBytes);
@@ -82,6 +84,9 @@ export async function requestFirst(
         },
       },
     );
+    // Without a length only the end of the body tells that the range begins behind it.
+    const { start } = wanted.range;
+    if (isUnsized && body.unskipped > 0) throw unsatisfiable(start, start - body.unskipped);
     body.checkComplete();
   } catch (error) {
     if (otherWay === undefined) throw error;
@@ -139,7 +144,8 @@ function afterUnsatisfied(head: ResponseHead, { range, first }: Wanted): OtherWa
   return range.start === 0 && (size ?? 0) === 0 ? 'empty object' : undefined;
 }
 
-function unsatisfiable(start: number, size: number): StoreError {
+/** The refusal of a range that begins behind the object, where no server said it. */
+export function unsatisfiable(start: number, size: number): StoreError {
   return new StoreError(`the range starts at ${start}, but the object has ${size} bytes`, {
     statusCode: 416,
     storeCode: 'InvalidRange',

@@ -13,28 +13,40 @@ const MIN_TAIL_BYTES = 256 * 1024;
 /** Less than this is not worth a connection of its own. */
 const MIN_REST_BYTES = 32 * 1024;
 /** A piece that will be done within this time is left to its connection. */
-const MIN_REMAINING_MS = 500;
-/** A piece is not judged before this: the first moments of a connection say little about its speed. */
-const MIN_OBSERVED_MS = 1000;
-/** Without a byte for so long a connection counts as silent; doubled with every takeover, so that an outage stays quiet. */
-const MAX_SILENT_MS = 2000;
+const MIN_REMAINING_MS = 300;
+/** How long a piece is watched before its rate is believed: 1.5 times what a piece takes as a rule, within this. */
+const OBSERVED_MS = { min: 200, max: 1000 };
+/** How long a connection may bring nothing: 4 times what a piece takes as a rule, within this. */
+const SILENT_MS = { min: 500, max: 2000 };
+
+/** What a piece of this download was like so far, on average with more weight on the latest. */
+export interface UsualPiece {
+  readonly bytesPerMs: number;
+  readonly durationMs: number;
+}
+
+/** The usual piece after one more was fetched. */
+export function blend(usual: UsualPiece | undefined, piece: PieceProgress, nowMs: number = monotonicMs()): UsualPiece {
+  const durationMs = Math.max(1, nowMs - piece.startedAtMs);
+  const bytesPerMs = (piece.position - piece.startedAt) / durationMs;
+  if (usual === undefined) return { bytesPerMs, durationMs };
+  const mix = (before: number, latest: number) => 0.8 * before + 0.2 * latest;
+  return { bytesPerMs: mix(usual.bytesPerMs, bytesPerMs), durationMs: mix(usual.durationMs, durationMs) };
+}
 
 export interface Tail {
   readonly victim: PieceProgress;
   readonly range: ByteRange;
 }
 
-/**
- * The tail to take over, or undefined when none is worth it.
- * @param usualBytesPerMs - what connections of this download have brought so far; 0 when none has finished a piece
- */
+/** The tail to take over, or undefined when none is worth it. `usual` is undefined until a piece was fetched. */
 export function findTail(
   active: Iterable<PieceProgress>,
-  usualBytesPerMs: number,
+  usual: UsualPiece | undefined,
   nowMs: number = monotonicMs(),
 ): Tail | undefined {
-  const estimates = [...active].map((piece) => estimate(piece, nowMs));
-  const fastest = Math.max(usualBytesPerMs, ...estimates.map(({ bytesPerMs }) => bytesPerMs));
+  const estimates = [...active].map((piece) => estimate(piece, usual, nowMs));
+  const fastest = Math.max(usual?.bytesPerMs ?? 0, ...estimates.map(({ bytesPerMs }) => bytesPerMs));
   let worst: Estimate | undefined;
   for (const candidate of estimates) {
     const { remainingMs, remainingBytes, bytesPerMs } = candidate;
@@ -60,14 +72,20 @@ interface Estimate {
   readonly remainingMs: number;
 }
 
-function estimate(piece: PieceProgress, nowMs: number): Estimate {
+function estimate(piece: PieceProgress, usual: UsualPiece | undefined, nowMs: number): Estimate {
+  // Doubled with every takeover, so that an outage is not answered with ever more requests.
   const patience = 2 ** piece.takeovers;
+  const usualMs = usual?.durationMs ?? Number.POSITIVE_INFINITY;
   const elapsedMs = Math.max(1, nowMs - piece.startedAtMs);
   const remainingBytes = piece.end - piece.position;
   const bytesPerMs = (piece.position - piece.startedAt) / elapsedMs;
-  if (nowMs - piece.movedAtMs >= MAX_SILENT_MS * patience) {
+  if (nowMs - piece.movedAtMs >= patience * within(SILENT_MS, 4 * usualMs)) {
     return { piece, bytesPerMs: 0, remainingBytes, remainingMs: Number.POSITIVE_INFINITY };
   }
-  const isJudged = elapsedMs >= MIN_OBSERVED_MS * patience && bytesPerMs > 0;
+  const isJudged = bytesPerMs > 0 && elapsedMs >= patience * within(OBSERVED_MS, 1.5 * usualMs);
   return { piece, bytesPerMs, remainingBytes, remainingMs: isJudged ? remainingBytes / bytesPerMs : 0 };
+}
+
+function within({ min, max }: { min: number; max: number }, value: number): number {
+  return Math.min(max, Math.max(min, value));
 }

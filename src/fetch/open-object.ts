@@ -5,7 +5,7 @@
 
 import type { ObjectInfo } from '../object-info.js';
 import type { FetchContext } from './fetch-context.js';
-import { type Discovery, requestFirst, type Wanted } from './first-request.js';
+import { type Discovery, requestFirst, unsatisfiable, type Wanted } from './first-request.js';
 import { createHoldingQueue, type Opening } from './opening.js';
 import { createPieceTaker, runPiece } from './part-fetcher.js';
 import { startPiece } from './piece-progress.js';
@@ -59,8 +59,10 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
 
   const attemptAndSeal = async (info: AttemptInfo): Promise<void> => {
     await attempt(info);
-    if (discovery === undefined || piece.end !== Number.POSITIVE_INFINITY) return;
-    // The message has ended, and only that tells the size.
+    if (discovery === undefined || !Number.isNaN(discovery.object.size) || piece.position >= piece.end) return;
+    // The message has ended, and only that tells the size: it is less than was asked for.
+    const { start } = discovery.wanted;
+    if (start > 0 && piece.position === start) throw unsatisfiable(start, start);
     piece.end = piece.position;
     sealed = Object.freeze({ ...discovery.object, size: piece.position });
   };

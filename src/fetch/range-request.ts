@@ -116,6 +116,8 @@ export interface ExpectedBody {
 export interface BodyCounter {
   expect(body: ExpectedBody): void;
   onBytes(bytes: Buffer): 'done' | undefined;
+  /** Bytes that were to be left out and did not come. */
+  readonly unskipped: number;
   /** @throws NetworkError when the message ended early */
   checkComplete(): void;
 }
@@ -143,6 +145,9 @@ export function createBodyCounter(take: TakeBytes, onSkipped?: (bytes: Buffer) =
       if (!Number.isNaN(left)) left -= useful.length;
       if (useful.length > 0 && flow !== undefined) isWanted = take(useful, flow);
       return left === 0 || !isWanted ? 'done' : undefined;
+    },
+    get unskipped() {
+      return toSkip;
     },
     checkComplete() {
       // Invariant: the end of a message is the end of a range only when every announced byte has arrived.

@@ -37,7 +37,7 @@ export interface ResponseTaker {
 }
 
 /** Headers of every request: no compression (RFC 9110 section 12.5.3), and who we are. */
-export const COMMON_HEADERS: Readonly<Record<string, string>> = {
+const COMMON_HEADERS: Readonly<Record<string, string>> = {
   'accept-encoding': 'identity',
   'user-agent': 'partstream',
 };

@@ -26,6 +26,7 @@ const OWNER_FILE = /^owner-[0-9a-f]{32}$/;
 // What rename says of a target that is there; it may be gone again when one looks. Windows has its own words for it.
 const LOST_THE_RACE = new Set(['ENOTEMPTY', 'EEXIST', ...(process.platform === 'win32' ? ['EPERM', 'EACCES'] : [])]);
 const MAX_STAGING_TRIES = 100;
+const DIRECTORY_MODE = 0o700n;
 
 /** One contender for one lock. It wins at most once. */
 export class LockDirectory {
@@ -84,7 +85,9 @@ export class LockDirectory {
     if (!names) return undefined;
     const [ownerFile, ...others] = names;
     if (ownerFile === undefined) {
-      return { takeable: this.#isStale(directory), holder: 'a process that left no record', ownerFile };
+      // One of ours died while it gave the lock back; who else would make it with this mode?
+      const wasOurs = (directory.mode & 0o777n) === DIRECTORY_MODE;
+      return { takeable: wasOurs || this.#isStale(directory), holder: 'a process that left no record', ownerFile };
     }
     if (others.length > 0 || !OWNER_FILE.test(ownerFile)) this.#refuse('holds files that are not ours');
     const ownerPath = join(this.#path, ownerFile);
@@ -165,11 +168,11 @@ export class LockDirectory {
   async #stage(waitingRoom: string): Promise<string> {
     const staged = join(waitingRoom, this.#token);
     for (let tries = 1; ; tries++) {
-      await this.#ops.makeDirectory(waitingRoom, { mode: 0o700 }).catch(ignore('EEXIST'));
+      await this.#ops.makeDirectory(waitingRoom, { mode: Number(DIRECTORY_MODE) }).catch(ignore('EEXIST'));
       const room = await this.#lookAt(waitingRoom);
       if (room && !room.isDirectory()) this.#refuse('is not a directory', undefined, waitingRoom);
       try {
-        await this.#ops.makeDirectory(staged, { mode: 0o700 });
+        await this.#ops.makeDirectory(staged, { mode: Number(DIRECTORY_MODE) });
         break;
       } catch (error) {
         // The last contender leaves the waiting room just now, and takes it away.

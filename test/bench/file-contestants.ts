@@ -38,7 +38,7 @@ export function obsSdkFile(stage: Stage, target: Target): Contestant {
   return nodeContestant(stage, OBS_SDK, 'obs-sdk-file.mjs', target);
 }
 
-export function aria2File(stage: Stage, target: Target): Contestant {
+function aria2File(stage: Stage, target: Target): Contestant {
   const trust = target.ca === undefined ? [] : [`--ca-certificate=${target.ca}`];
   // -k1M: its default would not split a small object into 16.
   const args = ['-q', '-x16', '-s16', '-k1M', '--file-allocation=none', '--no-conf', ...trust];

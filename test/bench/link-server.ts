@@ -91,10 +91,10 @@ export async function startLinkServer(): Promise<LinkServer> {
 }
 
 /** Connections that all contestants open at first. */
-export const LINKS = 20;
+const LINKS = 20;
 export const LATENCY_MS = 30;
 /** 1.6 s for 256 MiB over twenty of them. */
-export const EQUAL_RATE: number = 8 * MIB;
+const EQUAL_RATE: number = 8 * MIB;
 
 export function equalLinks(): number[] {
   return Array.from({ length: LINKS }, () => EQUAL_RATE);

@@ -41,7 +41,9 @@ export interface PacedServer {
 export async function startServer(config: ServerConfig): Promise<PacedServer> {
   const child = fork(SERVER, [JSON.stringify(config)], { execArgv: ['--import', 'tsx'] });
   const waiting = new Map<string, ((bytes: number) => void)[]>();
-  child.on('message', ({ path, bytesSent }: { path: string; bytesSent: number }) => waiting.get(path)?.shift()?.(bytesSent));
+  child.on('message', ({ path, bytesSent }: { path: string; bytesSent: number }) =>
+    waiting.get(path)?.shift()?.(bytesSent),
+  );
   const [{ port }] = await once(child, 'message');
   return {
     url: (path) => `http://127.0.0.1:${port}${path}`,
@@ -100,6 +102,15 @@ export class Worker {
   async give(job: Job): Promise<void> {
     await this.until('ready');
     this.#child.send(job);
+  }
+
+  /** As a laptop that is closed does. */
+  stop(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  proceed(): void {
+    this.#child.kill('SIGCONT');
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Ended> {

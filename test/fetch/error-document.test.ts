@@ -79,13 +79,31 @@ describe('parseErrorDocument', () => {
   });
 
   it('never throws, whatever the bytes', () => {
-    const piece = fc.constantFrom('<Error>', '</Error>', '<Code>', '</Code>', 'x', '&', ';', '<!', '[CDATA[', ']]>', '"');
+    const piece = fc.constantFrom(
+      '<Error>',
+      '</Error>',
+      '<Code>',
+      '</Code>',
+      'x',
+      '&',
+      ';',
+      '<!',
+      '[CDATA[',
+      ']]>',
+      '"',
+    );
     const pieces = fc.array(fc.oneof(piece, fc.string({ maxLength: 6 })), { maxLength: 30 });
     fc.assert(
-      fc.property(fc.oneof(pieces.map((list) => Buffer.from(list.join(''))), fc.uint8Array()), (body) => {
-        const parsed = parseErrorDocument(body);
-        if (parsed !== undefined) expect(parsed.code).not.toBe('');
-      }),
+      fc.property(
+        fc.oneof(
+          pieces.map((list) => Buffer.from(list.join(''))),
+          fc.uint8Array(),
+        ),
+        (body) => {
+          const parsed = parseErrorDocument(body);
+          if (parsed !== undefined) expect(parsed.code).not.toBe('');
+        },
+      ),
       { numRuns: 2000 },
     );
   });

@@ -108,9 +108,7 @@ describe('the delay before a retry', () => {
 
   it('is full jitter over an exponential back-off, within maxDelayMs', () => {
     const most = (attempts: number) => backoffDelayMs(new NetworkError('cut'), attempts, retry, () => 1);
-    expect([1, 2, 3, 4, 5, 6, 7, 8, 9].map(most)).toEqual([
-      200, 400, 800, 1600, 3200, 6400, 12_800, 20_000, 20_000,
-    ]);
+    expect([1, 2, 3, 4, 5, 6, 7, 8, 9].map(most)).toEqual([200, 400, 800, 1600, 3200, 6400, 12_800, 20_000, 20_000]);
     expect(most(2000)).toBe(20_000);
     expect(backoffDelayMs(new NetworkError('cut'), 5, retry, () => 0)).toBe(0);
   });

@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  AccessDeniedError,
-  ConditionNotMetError,
-  NotFoundError,
-  ProtocolError,
-  StoreError,
-} from '../../src/errors.js';
+import { AccessDeniedError, ConditionNotMetError, NotFoundError, ProtocolError, StoreError } from '../../src/errors.js';
 import { createStoreError, parseRetryAfterMs } from '../../src/fetch/store-error.js';
 
 const refusal = (statusCode: number, body: string | Buffer = '', headers: Record<string, string | string[]> = {}) => ({

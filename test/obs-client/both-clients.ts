@@ -76,7 +76,7 @@ export async function onStage<T>(
 }
 
 /** The drop-in as sdkClient() makes the SDK: the same place, the same keys. */
-export function ownOptions(server: ObsServer, dispatcher: Agent): ObsClientOptions {
+function ownOptions(server: ObsServer, dispatcher: Agent): ObsClientOptions {
   const { accessKeyId, secretAccessKey } = server.credentials;
   return {
     access_key_id: accessKeyId,
@@ -185,6 +185,6 @@ async function digests(directory: string): Promise<Record<string, string>> {
   return Object.fromEntries(entries);
 }
 
-export function digest(bytes: Uint8Array): string {
+function digest(bytes: Uint8Array): string {
   return `${bytes.length} bytes, ${createHash('md5').update(bytes).digest('hex')}`;
 }

@@ -118,7 +118,7 @@ export const OTHER_DIFFERENCES: readonly Difference[] = [
   {
     sdk: '`F.obsnodejssdk.tmp` and `F.obsnodejssdk.chkpt` stand beside the file F while it is downloaded; the checkpoint holds the SSE-C key',
     ours: '`F.part`, `F.part.checkpoint` and `F.part.lock`; no key in any of them. Checkpoints of the SDK are not read',
-    why: 'theirs prove little, and are lost after most crashes',
+    why: 'theirs prove little, and a crash can cost all of their progress',
   },
   {
     sdk: 'two downloads of the same file at the same time damage each other',
@@ -157,7 +157,7 @@ export const OTHER_DIFFERENCES: readonly Difference[] = [
   },
   {
     sdk: 'user_agent, max_connections, long_conn_param, third_http_lib, no_proxy_list, verify_host_name, is_signature_negotiation',
-    ours: 'accepted, without effect: connections are kept alive, TaskNum limits them, host names are always verified',
+    ours: 'accepted, without effect: connections are kept alive, TaskNum limits them, host names are verified with the certificates',
     why: 'not needed',
   },
   {

@@ -94,12 +94,7 @@ describe('createReassembler', () => {
   });
 
   it('the ordered stream ends only when every byte of the range has come', async () => {
-    const missing = [
-      [chunk(0, 100)],
-      [chunk(100, 100)],
-      [chunk(0, 100), chunk(150, 50)],
-      [],
-    ];
+    const missing = [[chunk(0, 100)], [chunk(100, 100)], [chunk(0, 100), chunk(150, 50)], []];
     for (const chunks of missing) {
       await expect(reassemble({ start: 0, end: 200 }, chunks)).rejects.toThrow(ProtocolError);
     }
@@ -114,9 +109,25 @@ describe('createReassembler', () => {
     ['over the end of one before it', [chunk(20, 10), chunk(10, 15), chunk(25, 5)], { start: 10, end: 30 }],
     ['over the beginning of one that waits', [chunk(18, 12), chunk(10, 10)], { start: 10, end: 30 }],
     ['within one that waits', [chunk(20, 10), chunk(22, 2), chunk(10, 10)], { start: 10, end: 30 }],
-    ['within one that waits, of unknown end', [chunk(20, 10), chunk(22, 2), chunk(10, 10)], { start: 10, end: Infinity }],
-  ])('a chunk %s is an error', async (_where, chunks, range) => {
-    await expect(reassemble(range, chunks)).rejects.toThrow(ProtocolError);
+    [
+      'within one that waits, of unknown end',
+      [chunk(20, 10), chunk(22, 2), chunk(10, 10)],
+      { start: 10, end: Infinity },
+    ],
+  ])(
+    'a chunk is taken only where no other byte has been or will be: one %s is an error',
+    async (_where, chunks, range) => {
+      await expect(reassemble(range, chunks)).rejects.toThrow(ProtocolError);
+    },
+  );
+
+  it('fails as soon as a chunk comes for bytes that have left, while its input goes on', async () => {
+    const reassembler = createReassembler({ start: 0, end: 500 });
+    reassembler.resume();
+    reassembler.write(chunk(0, 100));
+    await once(reassembler, 'data');
+    reassembler.write(chunk(50, 10));
+    await expect(once(reassembler, 'end')).rejects.toThrow(ProtocolError);
   });
 
   it('takes the end of the input for the end when the range has none, and refuses gaps then too', async () => {

@@ -57,7 +57,9 @@ describe('fetchParts', () => {
   });
 
   it('go through gunzip as documented', async () => {
-    const text = Buffer.from(Array.from({ length: 60_000 }, (_, index) => `${createHash('md5').update(`${index}`).digest('hex')}\n`).join(''));
+    const text = Buffer.from(
+      Array.from({ length: 60_000 }, (_, index) => `${createHash('md5').update(`${index}`).digest('hex')}\n`).join(''),
+    );
     const packed = gzipSync(text);
     expect(packed.length).toBeGreaterThan(5 * PART);
     const { server, object, parts } = await discovered(bytesObject(packed));
@@ -114,7 +116,9 @@ describe('fetchParts', () => {
     });
     const heldBytes = () => held.reduce((sum, { bytes }) => sum + bytes.length, 0);
     for (let expected = 3; expected < parts.length; expected += 1) {
-      await expect.poll(heldBytes, { interval: 2 }).toBe(Math.min(budget, (parts.at(-1)?.end ?? 0) - (expected - 3) * PART));
+      await expect
+        .poll(heldBytes, { interval: 2 })
+        .toBe(Math.min(budget, (parts.at(-1)?.end ?? 0) - (expected - 3) * PART));
       await pause(10);
       // An unreleased budget stops the requests.
       expect(server.requests).toHaveLength(expected);
@@ -177,7 +181,9 @@ describe('fetchParts', () => {
   it('stops every request when the pipeline fails downstream', async () => {
     const { server, object, parts } = await discovered(ramp(SIZE), [slowBody({ bytesPerSecond: 100_000 })]);
     const failing = new Transform({ objectMode: true, transform: (_chunk, _encoding, done) => done(new Error('no')) });
-    await expect(pipeline(fetchParts(server.url, object, parts, QUICK), failing, collector().target)).rejects.toThrow('no');
+    await expect(pipeline(fetchParts(server.url, object, parts, QUICK), failing, collector().target)).rejects.toThrow(
+      'no',
+    );
     await expect.poll(() => server.openSockets(), { interval: 5, timeout: 250 }).toBeLessThanOrEqual(1);
     const { length } = server.requests;
     await pause(20);
@@ -197,14 +203,18 @@ describe('fetchParts', () => {
 
   it('fetches nothing of another version than the one that was discovered', async () => {
     const { server, object, parts } = await discovered(ramp(SIZE), [changeObjectAfter({ requests: 0 })]);
-    const running = pipeline(fetchParts(server.url, object, parts, QUICK), createReassembler({ start: 0, end: SIZE }), collector().target);
+    const running = pipeline(
+      fetchParts(server.url, object, parts, QUICK),
+      createReassembler({ start: 0, end: SIZE }),
+      collector().target,
+    );
     expect(await failureOf(running)).toMatchObject({ code: 'PS_ERR_OBJECT_CHANGED' });
   });
 
   it('announces its parts', async () => {
     const { server, object, parts } = await discovered(ramp(SIZE));
     const { events, all } = recorder();
-    await fetchParts(server.url, object, parts, { ...QUICK, events }).forEach((chunk) => chunk.release());
+    for await (const chunk of fetchParts(server.url, object, parts, { ...QUICK, events })) chunk.release();
     const completed = all.filter(({ name }) => name === 'partCompleted').map(({ payload }) => payload);
     expect(completed).toHaveLength(11);
     expect(completed).toContainEqual({ part: parts[7] });
@@ -220,8 +230,14 @@ describe('fetchParts', () => {
       [{ index: 0, start: -1, end: 5 }],
       [{ index: 0, start: 0.5, end: 5 }],
       [{ index: 0, start: 0, end: 101 }],
-      [{ index: 0, start: 50, end: 60 }, { index: 1, start: 0, end: 10 }],
-      [{ index: 0, start: 0, end: 60 }, { index: 1, start: 59, end: 70 }],
+      [
+        { index: 0, start: 50, end: 60 },
+        { index: 1, start: 0, end: 10 },
+      ],
+      [
+        { index: 0, start: 0, end: 60 },
+        { index: 1, start: 59, end: 70 },
+      ],
     ];
     const url = 'http://127.0.0.1:9/x';
     for (const parts of wrong) {

@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { AccessDeniedError, ChecksumError, ConditionNotMetError, http, s3 } from '../../src/index.js';
+import {
+  AccessDeniedError,
+  ChecksumError,
+  ConditionNotMetError,
+  createDownloadStream,
+  downloadFile,
+  http,
+  s3,
+} from '../../src/index.js';
 import { status } from '../fixtures/answer-faults.js';
 import { cut } from '../fixtures/connection-faults.js';
 import { expectRamp, ramp } from '../fixtures/ramp.js';
-import { download, failureOf, PART, partRanges, rangesOf, serve, VERBS } from './download-bench.js';
+import { download, failureOf, freshPath, PART, partRanges, QUICK, rangesOf, serve, VERBS } from './download-bench.js';
 
 const SIZE = 3 * PART + 77;
 const object = ramp(SIZE);
@@ -18,13 +26,16 @@ describe.each(VERBS)('%s with conditions', (verb) => {
     ['ifNoneMatch', { ifNoneMatch: ETAG }, 304],
     ['ifModifiedSince', { ifModifiedSince: AFTER }, 304],
     ['ifUnmodifiedSince', { ifUnmodifiedSince: BEFORE }, 412],
-  ])('fails with the name of %s when it does not hold, after one request', async (condition, conditions, statusCode) => {
-    const server = await serve(object, [], { lastModified: CHANGED });
-    const error = await failureOf(download(verb, server.url, { conditions }));
-    expect(error).toBeInstanceOf(ConditionNotMetError);
-    expect(error).toMatchObject({ condition, statusCode, code: 'PS_ERR_CONDITION' });
-    expect(server.requests).toHaveLength(1);
-  });
+  ])(
+    'fails with the name of %s when it does not hold, after one request',
+    async (condition, conditions, statusCode) => {
+      const server = await serve(object, [], { lastModified: CHANGED });
+      const error = await failureOf(download(verb, server.url, { conditions }));
+      expect(error).toBeInstanceOf(ConditionNotMetError);
+      expect(error).toMatchObject({ condition, statusCode, code: 'PS_ERR_CONDITION' });
+      expect(server.requests).toHaveLength(1);
+    },
+  );
 
   it('goes on when all of them hold; only the first request carries them', async () => {
     const server = await serve(object, [], { lastModified: CHANGED });
@@ -78,6 +89,19 @@ describe.each(VERBS)('%s and checksums', (verb) => {
       expect(error).toMatchObject({ algorithm: 'sha256', expected: sha256.value, actual: ramp(SIZE, 1).sha256() });
     },
   );
+
+  it('bytes that failed their checksum are never taken for good ones by the next call', async () => {
+    const server = await serve(ramp(SIZE, 1), [], { etag: '"same"' });
+    const path = freshPath();
+    const file = { ...QUICK, expectedChecksum: sha256, durability: 'none' } as const;
+    const spooled = { ...QUICK, expectedChecksum: sha256, spool: path };
+    if (verb === 'downloadFile') await failureOf(downloadFile(server.url, path, file));
+    else await failureOf(createDownloadStream(server.url, spooled).toArray());
+    // The store has the right bytes by now, under the same ETag.
+    server.replaceObject(object, { etag: '"same"' });
+    if (verb === 'downloadFile') expect(await downloadFile(server.url, path, file)).toMatchObject({ resumedBytes: 0 });
+    else expect(Buffer.concat(await createDownloadStream(server.url, spooled).toArray())).toEqual(object.slice());
+  });
 
   it('takes the expected checksum for one of the bytes that were asked for', async () => {
     const server = await serve(object);
@@ -179,12 +203,25 @@ describe.each(VERBS)('%s with URLs and credentials that expire', (verb) => {
   });
 
   it.each([undefined, 'ftp://h.example/x', 5])('a provider that gives %s is an InvalidOptionError', async (url) => {
-    expect(await failureOf(download(verb, http(() => url as string)))).toMatchObject({ code: 'PS_ERR_INVALID_OPTION' });
+    expect(
+      await failureOf(
+        download(
+          verb,
+          http(() => url as string),
+        ),
+      ),
+    ).toMatchObject({ code: 'PS_ERR_INVALID_OPTION' });
   });
 
   it('a provider that hangs is left when the signal aborts (T142)', async () => {
     const signal = AbortSignal.timeout(30);
-    const error = await failureOf(download(verb, http(() => new Promise<string>(() => {})), { signal }));
+    const error = await failureOf(
+      download(
+        verb,
+        http(() => new Promise<string>(() => {})),
+        { signal },
+      ),
+    );
     expect(error).toBe(signal.reason);
   });
 });

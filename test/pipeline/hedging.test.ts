@@ -4,7 +4,7 @@ import { ignoreRange } from '../fixtures/answer-faults.js';
 import { slowBody, stall, stallHeaders } from '../fixtures/connection-faults.js';
 import { expectRamp, ramp } from '../fixtures/ramp.js';
 import { type RangeServer, rangeServer } from '../fixtures/range-server.js';
-import { download, type Verb, VERBS } from './download-bench.js';
+import { download, VERBS, type Verb } from './download-bench.js';
 
 const MIB = 1024 * 1024;
 /** Silence counts after 2 s and slowness after 1 s; no time limit of an attempt may help out. */
@@ -46,7 +46,7 @@ describe.concurrent.each(VERBS)('%s', (verb) => {
     expect(result.elapsedMs).toBeLessThan(8000);
   });
 
-  it('fetches no byte twice for it', async () => {
+  it('a byte has one fetcher: the tail is taken from its old one before it is asked for again', async () => {
     const { result, of } = await run([slowBody({ part: 2, bytesPerSecond: 150_000, times: 1 })], 3);
     const ranges = of('partHedged').map(({ range }) => range);
     expect(ranges.length).toBeGreaterThan(0);

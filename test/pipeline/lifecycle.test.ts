@@ -72,6 +72,21 @@ describe('a download stream', () => {
     await new Promise((resolve) => unseen.once('close', resolve));
   });
 
+  it('a stream ends only after every byte was verified; a wrong one destroys it instead', async () => {
+    const server = await serve(ramp(SIZE));
+    const expectedChecksum = { algorithm: 'crc32', value: '00000000' } as const;
+    const stream = createDownloadStream(server.url, { ...QUICK, expectedChecksum });
+    let hasEnded = false;
+    stream.on('end', () => {
+      hasEnded = true;
+    });
+    stream.resume();
+    const [error] = await once(stream, 'error');
+    expect(error).toMatchObject({ code: 'PS_ERR_CHECKSUM' });
+    expect(await failureOf(stream.result)).toBe(error);
+    expect(hasEnded).toBe(false);
+  });
+
   it('rejects `result` when it is destroyed before its end, with the reason', async () => {
     const server = await serve(ramp(SIZE));
     for (const reason of [undefined, new Error('enough')]) {
@@ -157,7 +172,9 @@ describe.each(VERBS)('%s and its signal', (verb) => {
     const { events, all } = recorder();
     const signal = AbortSignal.abort(reason);
     if (verb === 'downloadFile') {
-      expect(await failureOf(downloadFile(server.url, join(directory, 'x'), { ...QUICK, signal, events }))).toBe(reason);
+      expect(await failureOf(downloadFile(server.url, join(directory, 'x'), { ...QUICK, signal, events }))).toBe(
+        reason,
+      );
       expect(readdirSync(directory)).toEqual([]);
     } else expect(await start(server.url, signal, { events })).toBe(reason);
     expect(server.acceptedSockets()).toBe(0);
@@ -170,7 +187,12 @@ describe.each(VERBS)('%s and its signal', (verb) => {
     ['while it waits for other heads', [stallHeaders({ fromRequest: 2, times: 99 })], {}, waitFor(4)],
     ['while it waits for bytes', [stall({ times: 99, afterBytes: 5000 })], {}, waitFor(1)],
     ['while bytes come', [slowBody({ bytesPerSecond: 50_000 })], {}, waitFor(2)],
-    ['while it waits before a retry', [status(503, { times: 99 })], { retry: { baseDelayMs: 60_000, maxDelayMs: 60_000 } }, waitFor(1)],
+    [
+      'while it waits before a retry',
+      [status(503, { times: 99 })],
+      { retry: { baseDelayMs: 60_000, maxDelayMs: 60_000 } },
+      waitFor(1),
+    ],
     ['while a rate limit holds it', [], { maxBytesPerSecond: 1000 }, waitFor(1)],
     ['while one response brings everything', [ignoreRange(), slowBody({ bytesPerSecond: 50_000 })], {}, waitFor(1)],
   ] as const)('aborted %s settles within 250 ms with its reason', async (_phase, faults, options, isReached) => {
@@ -214,7 +236,9 @@ describe.each(VERBS)('%s and its signal', (verb) => {
 
 describe('downloadFile', () => {
   it('never takes a name from the server: Content-Disposition is not looked at (T126)', async () => {
-    const server = await serve(ramp(100), [], { headers: { 'Content-Disposition': 'attachment; filename="../../evil"' } });
+    const server = await serve(ramp(100), [], {
+      headers: { 'Content-Disposition': 'attachment; filename="../../evil"' },
+    });
     const { path = '' } = await downloadFile(server.url, { directory }, QUICK);
     expect(path).toBe(join(directory, 'object.bin'));
     expect(readdirSync(directory)).toEqual(['object.bin']);

@@ -43,35 +43,45 @@ describe.each(VERBS)('%s', (verb) => {
     return done;
   }
 
-  it('asks for each part once, all but the first under If-Match', async () => {
+  it('asks for each part once', async () => {
     const server = await serve(ramp(SIZE));
     const { result } = await downloadWhole(server);
     expect(rangesOf(server)).toEqual(partRanges(SIZE));
-    const pins = server.requests.map(({ headers }) => headers['if-match']);
-    expect(pins[0]).toBeUndefined();
-    expect(pins.slice(1)).toEqual(Array(5).fill(`"${ramp(SIZE).fingerprint}"`));
     for (const { headers } of server.requests) expect(headers['accept-encoding']).toBe('identity');
     expect(result).toMatchObject({ transferredBytes: SIZE, requests: 6, retries: 0, hedges: 0, resumedBytes: 0 });
   });
 
-  it.each([0, 1, PART / 2, PART - 1])('a reset after %s bytes costs only the bytes that are missing (T001)', async (k) => {
-    const server = await serve(ramp(SIZE), [reset({ part: 0, afterBytes: k }), reset({ part: 3, afterBytes: k })]);
-    const { result, of } = await downloadWhole(server);
-    const retried = rangesOf(server).filter((range) => !partRanges(SIZE).includes(range));
-    const reached = retried.map((range) => Number(range.split('-')[0]) % PART);
-    for (const at of reached) expect(at).toBeLessThanOrEqual(k);
-    expect(result.transferredBytes).toBe(SIZE);
-    expect(server.requests.length).toBe(8);
-    expect(result.retries).toBe(2);
-    expect(of('partRetrying')).toHaveLength(2);
-    expect(of('partRetrying')[0]?.error).toBeInstanceOf(NetworkError);
+  it('every request after discovery carries If-Match with the strong ETag that discovery found', async () => {
+    const server = await serve(ramp(SIZE), [cut({ part: 2, afterBytes: 70 }), cut({ part: 0, afterBytes: 70 })]);
+    await downloadWhole(server);
+    const [first, ...later] = server.requests.map(({ headers }) => headers['if-match']);
+    expect(first).toBeUndefined();
+    expect(later).toEqual(Array(7).fill(`"${ramp(SIZE).fingerprint}"`));
   });
+
+  it.each([0, 1, PART / 2, PART - 1])(
+    'a reset after %s bytes costs only the bytes that are missing (T001)',
+    async (k) => {
+      const server = await serve(ramp(SIZE), [reset({ part: 0, afterBytes: k }), reset({ part: 3, afterBytes: k })]);
+      const { result, of } = await downloadWhole(server);
+      const retried = rangesOf(server).filter((range) => !partRanges(SIZE).includes(range));
+      const reached = retried.map((range) => Number(range.split('-')[0]) % PART);
+      for (const at of reached) expect(at).toBeLessThanOrEqual(k);
+      expect(result.transferredBytes).toBe(SIZE);
+      expect(server.requests.length).toBe(8);
+      expect(result.retries).toBe(2);
+      expect(of('partRetrying')).toHaveLength(2);
+      expect(of('partRetrying')[0]?.error).toBeInstanceOf(NetworkError);
+    },
+  );
 
   it.each([true, false])('a FIN within the body is continued, keep-alive: %s (T002, T003)', async (keepAlive) => {
     const faults = [cut({ part: 0, afterBytes: 5000 }), cut({ part: 2, afterBytes: 70_000 })];
     const server = await serve(ramp(SIZE), faults, { keepAlive });
     const { result } = await downloadWhole(server);
-    expect(rangesOf(server)).toEqual([...partRanges(SIZE), `5000-${PART}`, `${2 * PART + 70_000}-${3 * PART}`].sort(byStart));
+    expect(rangesOf(server)).toEqual(
+      [...partRanges(SIZE), `5000-${PART}`, `${2 * PART + 70_000}-${3 * PART}`].sort(byStart),
+    );
     expect(result).toMatchObject({ retries: 2, transferredBytes: SIZE });
   });
 
@@ -106,7 +116,7 @@ describe.each(VERBS)('%s', (verb) => {
     const server = await serve(ramp(SIZE));
     await server.down();
     const back = pause(45).then(() => server.up());
-    const retry = { attempts: 60, baseDelayMs: 5, maxDelayMs: 5 };
+    const retry = { attempts: 1000, baseDelayMs: 5, maxDelayMs: 5 };
     const { result } = await downloadWhole(server, SIZE, { retry });
     await back;
     expect(result.retries).toBeGreaterThan(0);
@@ -119,7 +129,7 @@ describe.each(VERBS)('%s', (verb) => {
       await pause(30);
       await server.up();
     });
-    await downloadWhole(server, 20 * PART, { retry: { attempts: 100, baseDelayMs: 4, maxDelayMs: 4 } });
+    await downloadWhole(server, 20 * PART, { retry: { attempts: 1000, baseDelayMs: 4, maxDelayMs: 4 } });
     await outage;
   });
 
@@ -149,7 +159,10 @@ describe.each(VERBS)('%s', (verb) => {
   });
 
   it('a peer that falls silent is given up after stallMs and the part goes on elsewhere (T014)', async () => {
-    const server = await serve(ramp(SIZE), [stall({ part: 0, afterBytes: 3000 }), stall({ part: 2, afterBytes: 50_000 })]);
+    const server = await serve(ramp(SIZE), [
+      stall({ part: 0, afterBytes: 3000 }),
+      stall({ part: 2, afterBytes: 50_000 }),
+    ]);
     const { of, result } = await downloadWhole(server, SIZE, { timeouts: { stallMs: 120 } });
     const errors = of('partRetrying').map(({ error }) => error);
     expect(errors).toHaveLength(2);
@@ -183,18 +196,21 @@ describe.each(VERBS)('%s', (verb) => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it.each([true, false])('a server that closes after every answer, announced: %s, is no trouble (T056)', async (announced) => {
-    const size = 20 * PART;
-    const server = await serve(ramp(size), [closeAfterResponse({ unannounced: !announced })]);
-    let most = 0;
-    const watch = setInterval(() => {
-      most = Math.max(most, server.openSockets());
-    }, 1);
-    await downloadWhole(server, size, { concurrency: 4 });
-    clearInterval(watch);
-    expect(most).toBeLessThanOrEqual(8);
-    expect(rangesOf(server).filter((range) => !partRanges(size).includes(range))).toEqual([]);
-  });
+  it.each([true, false])(
+    'a server that closes after every answer, announced: %s, is no trouble (T056)',
+    async (announced) => {
+      const size = 20 * PART;
+      const server = await serve(ramp(size), [closeAfterResponse({ unannounced: !announced })]);
+      let most = 0;
+      const watch = setInterval(() => {
+        most = Math.max(most, server.openSockets());
+      }, 1);
+      await downloadWhole(server, size, { concurrency: 4 });
+      clearInterval(watch);
+      expect(most).toBeLessThanOrEqual(8);
+      expect(rangesOf(server).filter((range) => !partRanges(size).includes(range))).toEqual([]);
+    },
+  );
 
   it('bytes that come one by one are right', async () => {
     const server = await serve(ramp(3000), [oneByteChunks()]);
@@ -208,7 +224,7 @@ describe.each(VERBS)('%s', (verb) => {
     expect(rangesOf(server)).toEqual(partRanges(SIZE));
   });
 
-  it('a 206 that ends by closing the connection is counted against its Content-Range', async () => {
+  it('the end of a message is the end of a range only when every announced byte has arrived', async () => {
     // Neither Content-Length nor chunks: undici takes a cut for the end of the body.
     let requests = 0;
     const server = closeLater(

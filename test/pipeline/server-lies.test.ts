@@ -31,16 +31,7 @@ import { idleClose, informational, unsolicitedResponse } from '../fixtures/conne
 import { errorXml } from '../fixtures/error-xml.js';
 import { bytesObject, expectRamp, ramp } from '../fixtures/ramp.js';
 import { rawServer } from '../fixtures/raw-server.js';
-import {
-  closeLater,
-  download,
-  failureOf,
-  PART,
-  partRanges,
-  rangesOf,
-  serve,
-  VERBS,
-} from './download-bench.js';
+import { closeLater, download, failureOf, PART, partRanges, rangesOf, serve, VERBS } from './download-bench.js';
 
 const SIZE = 5 * PART + 1234;
 
@@ -52,17 +43,20 @@ describe.each(VERBS)('%s', (verb) => {
     return done;
   }
 
-  it.each([0, 1, PART - 1, PART, PART + 1, 2 * PART, 3 * PART + 1])('an object of %s bytes is right (T045, T046)', async (size) => {
-    const server = await serve(ramp(size), [], { contentType: 'text/plain' });
-    const { result } = await downloadWhole(server, size);
-    expect(result.object).toMatchObject({ size, etag: `"${ramp(size).fingerprint}"`, contentType: 'text/plain' });
-    expect(result.range).toEqual({ start: 0, end: size });
-    const parts = Math.max(1, Math.ceil(size / PART));
-    // An empty object is asked for again with HEAD, because a 416 does not carry what it is.
-    expect(server.requests.map(({ method }) => method)).toEqual(
-      size === 0 ? ['GET', 'HEAD'] : Array(parts).fill('GET'),
-    );
-  });
+  it.each([0, 1, PART - 1, PART, PART + 1, 2 * PART, 3 * PART + 1])(
+    'an object of %s bytes is right (T045, T046)',
+    async (size) => {
+      const server = await serve(ramp(size), [], { contentType: 'text/plain' });
+      const { result } = await downloadWhole(server, size);
+      expect(result.object).toMatchObject({ size, etag: `"${ramp(size).fingerprint}"`, contentType: 'text/plain' });
+      expect(result.range).toEqual({ start: 0, end: size });
+      const parts = Math.max(1, Math.ceil(size / PART));
+      // An empty object is asked for again with HEAD, because a 416 does not carry what it is.
+      expect(server.requests.map(({ method }) => method)).toEqual(
+        size === 0 ? ['GET', 'HEAD'] : Array(parts).fill('GET'),
+      );
+    },
+  );
 
   it('an empty object is found where HEAD is refused (T045)', async () => {
     for (const code of [403, 405, 501]) {
@@ -95,6 +89,12 @@ describe.each(VERBS)('%s', (verb) => {
       expect(result.requests).toBe(framing === 'length' ? 9 : 6);
     },
   );
+
+  it('bytes after the announced range are never used, also when less was announced than asked for', async () => {
+    const server = await serve(ramp(SIZE), [shortRange({ maxBytes: 30_000 }), longBody({ extraBytes: 5000 })]);
+    const { result } = await downloadWhole(server);
+    expect(result.retries).toBe(0);
+  });
 
   it('a Content-Range without a total is good enough once the size is known (T026)', async () => {
     const server = await serve(ramp(SIZE), [unknownTotal({ fromRequest: 2 })]);
@@ -148,7 +148,10 @@ describe.each(VERBS)('%s', (verb) => {
   });
 
   it.each([
-    ['Content-Length beside Transfer-Encoding', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
+    [
+      'Content-Length beside Transfer-Encoding',
+      'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+    ],
     ['two Content-Lengths', 'Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!'],
     ['a negative Content-Length', 'Content-Length: -5\r\n\r\nhello'],
     ['a Content-Length of 20 digits', 'Content-Length: 99999999999999999999\r\n\r\nhello'],
@@ -162,7 +165,8 @@ describe.each(VERBS)('%s', (verb) => {
     );
     const outcome = await download(verb, server.url).catch((error: unknown) => error);
     // Where a parser accepts it, the five bytes of the announced range are all that can come of it.
-    if (outcome instanceof Error) expect((outcome as { code?: string }).code).toMatch(/^PS_ERR_(PROTOCOL|PART_FAILED)$/);
+    if (outcome instanceof Error)
+      expect((outcome as { code?: string }).code).toMatch(/^PS_ERR_(PROTOCOL|PART_FAILED)$/);
     else expect((outcome as { bytes: Buffer }).bytes.toString()).toBe('hello');
     expect(server.requests.length).toBeLessThanOrEqual(6);
   });
@@ -175,13 +179,18 @@ describe.each(VERBS)('%s', (verb) => {
 
   it('an answer that nobody asked for, on an idle connection, is never used (T052)', async () => {
     const text = `HTTP/1.1 206 X\r\nETag: "${ramp(SIZE).fingerprint}"\r\nContent-Range: bytes ${PART}-${2 * PART - 1}/${SIZE}\r\nContent-Length: ${PART}\r\n\r\n${'!'.repeat(PART)}`;
-    const server = await serve(ramp(SIZE), [unsolicitedResponse({ afterMs: 0, text, times: 3 }), idleClose({ afterMs: 20 })]);
+    const server = await serve(ramp(SIZE), [
+      unsolicitedResponse({ afterMs: 0, text, times: 3 }),
+      idleClose({ afterMs: 20 }),
+    ]);
     await downloadWhole(server, SIZE, { concurrency: 2 });
   });
 
   it.each([500, 502, 503, 504, 429, 408])('status %s for ever fails after exactly the budget (T039)', async (code) => {
     const server = await serve(ramp(SIZE), [status(code, { part: 2, times: 99, code: 'InternalError' })]);
-    const error = await failureOf(download(verb, server.url, { retry: { attempts: 4, baseDelayMs: 1, maxDelayMs: 2 } }));
+    const error = await failureOf(
+      download(verb, server.url, { retry: { attempts: 4, baseDelayMs: 1, maxDelayMs: 2 } }),
+    );
     expect(error).toBeInstanceOf(PartFailedError);
     expect(error).toMatchObject({
       attempts: 4,
@@ -246,6 +255,32 @@ describe.each(VERBS)('%s', (verb) => {
     const server = await serve(object, [], { contentType: 'application/xml' });
     const { bytes } = await download(verb, server.url);
     expect(bytes).toEqual(object.slice());
+  });
+
+  it('bytes are used only at the offset that the server says they have', async () => {
+    const shifted = (right: string) => right.replace(/\d+/g, (number) => String(Number(number) + 1));
+    const server = await serve(ramp(SIZE), [wrongContentRange(shifted, { fromRequest: 3 })]);
+    expect(await failureOf(download(verb, server.url, { concurrency: 1 }))).toBeInstanceOf(ProtocolError);
+  });
+
+  it("the difference to the store's clock is only learned from a response that complains about it", async () => {
+    const date = new Date(Date.now() + 3_600_000).toUTCString();
+    const server = await serve(ramp(SIZE), [
+      header('Date', date),
+      status(403, { request: 2, code: 'ExpiredToken', headers: { Date: date } }),
+      status(403, { request: 4, code: 'RequestTimeTooSkewed', headers: { Date: date } }),
+    ]);
+    const offsets: number[] = [];
+    const source = {
+      ...{ identity: 'test', name: 'x' },
+      request: async ({ clockOffsetMs }: RequestContext) => {
+        offsets.push(Math.round(clockOffsetMs / 60_000));
+        return { url: server.url };
+      },
+    };
+    const { bytes } = await download(verb, source, { concurrency: 1 });
+    expect(bytes.length).toBe(SIZE);
+    expect(offsets).toEqual([0, 0, 0, 0, 60, 60, 60, 60]);
   });
 
   it('a redirect is followed for every request, and its chain is cut after five (T121)', async () => {

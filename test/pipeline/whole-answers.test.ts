@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { createDownloadStream, PartFailedError, StoreError } from '../../src/index.js';
+import { createDownloadStream, downloadFile, PartFailedError, type Progress, StoreError } from '../../src/index.js';
 import { ignoreRange, status } from '../fixtures/answer-faults.js';
 import { cut, latency, reset, slowBody } from '../fixtures/connection-faults.js';
 import { expectRamp, ramp } from '../fixtures/ramp.js';
@@ -9,6 +11,7 @@ import {
   closeLater,
   download,
   failureOf,
+  freshPath,
   PART,
   pause,
   QUICK,
@@ -28,7 +31,7 @@ describe.each(VERBS)('%s of a range', (verb) => {
     [{ start: PART - 1, end: 2 * PART + 1 }, 2],
     [{ start: SIZE - 1 }, 1],
     [{ start: 0, end: SIZE }, 6],
-  ])('%o brings just these bytes', async (range, requests) => {
+  ] as [{ start: number; end?: number }, number][])('%o brings just these bytes', async (range, requests) => {
     const server = await serve(ramp(SIZE));
     const { bytes, result, of } = await download(verb, server.url, { range });
     const end = range.end ?? SIZE;
@@ -60,6 +63,26 @@ describe.each(VERBS)('%s of a range', (verb) => {
       }
     },
   );
+
+  it('is the same where only the end of the message tells the size', async () => {
+    const unsized = () => serve(ramp(SIZE), [ignoreRange()], { noContentLength: true });
+    const ranges: [{ start: number; end?: number }, number][] = [
+      [{ start: 100 }, SIZE],
+      [{ start: 100, end: 3 * PART }, 3 * PART],
+      [{ start: 100, end: SIZE + 5000 }, SIZE],
+    ];
+    for (const [range, end] of ranges) {
+      const { bytes, result } = await download(verb, (await unsized()).url, { range });
+      expect(bytes.length).toBe(end - 100);
+      expectRamp(bytes, 100);
+      expect(result.range).toEqual({ start: 100, end });
+    }
+    for (const start of [SIZE, SIZE + 1, 10 * SIZE]) {
+      const server = await unsized();
+      expect(await failureOf(download(verb, server.url, { range: { start } }))).toMatchObject({ statusCode: 416 });
+      expect(server.requests).toHaveLength(1);
+    }
+  });
 
   it('of an empty object is empty, and a StoreError 416 where it does not begin at 0', async () => {
     const server = await serve(ramp(0));
@@ -103,7 +126,9 @@ describe.each(VERBS)('%s from a server that ignores Range', (verb) => {
 
   it('fails when a cut comes before any new byte as often as the budget says', async () => {
     const server = await serve(ramp(SIZE), [ignoreRange(), cut({ times: 99, afterBytes: 5000 })]);
-    const error = await failureOf(download(verb, server.url, { retry: { attempts: 3, baseDelayMs: 1, maxDelayMs: 1 } }));
+    const error = await failureOf(
+      download(verb, server.url, { retry: { attempts: 3, baseDelayMs: 1, maxDelayMs: 1 } }),
+    );
     expect(error).toBeInstanceOf(PartFailedError);
     // The first one brought 5,000 bytes, so that it is not one of the three.
     expect(server.requests).toHaveLength(4);
@@ -144,7 +169,7 @@ describe.each(VERBS)('%s from a server that ignores Range', (verb) => {
     expect(result.retries).toBe(1);
   });
 
-  it('refuses a body whose end cannot be told from a cut connection', async () => {
+  it('a body whose end cannot be told from a cut connection is never taken for a whole object', async () => {
     const server = closeLater(
       await rawServer({
         respond: (_, socket) => void socket.end('HTTP/1.1 200 OK\r\nETag: "x"\r\nConnection: close\r\n\r\nhello'),
@@ -270,10 +295,15 @@ describe.each(VERBS)('%s and progress', (verb) => {
     expect(names.at(-1)).toBe('completed');
     expect(names.indexOf('completed')).toBe(names.length - 1);
     expect(of('planned')).toEqual([{ parts: 12, resumedBytes: 0 }]);
-    expect(of('partCompleted').map(({ part }) => part.index).sort((a, b) => a - b)).toEqual([...Array(12).keys()]);
+    expect(
+      of('partCompleted')
+        .map(({ part }) => part.index)
+        .sort((a, b) => a - b),
+    ).toEqual([...Array(12).keys()]);
     for (const { part } of of('partCompleted')) {
       const started = events.findIndex(
-        ({ name, payload }) => name === 'partStarted' && (payload as { part: { index: number } }).part.index === part.index,
+        ({ name, payload }) =>
+          name === 'partStarted' && (payload as { part: { index: number } }).part.index === part.index,
       );
       const completed = events.findIndex(
         ({ name, payload }) => name === 'partCompleted' && (payload as { part: unknown }).part === part,
@@ -303,5 +333,38 @@ describe.each(VERBS)('%s and progress', (verb) => {
     const { bytes } = await download(verb, server.url, { events, onListenerError: (error) => thrown.push(error) });
     expect(bytes.length).toBe(SIZE);
     expect(thrown.length).toBeGreaterThan(10);
+  });
+});
+
+describe('downloadFile after a failure', () => {
+  const size = 12 * MIB + 5;
+  const options = { ...QUICK, partSize: MIB, durability: 'none' } as const;
+
+  it.each([
+    ['the retries ran out (T039)', status(503, { part: 7, times: 99 }), 'PS_ERR_PART_FAILED'],
+    ['the object went away (T042, T060)', status(404, { part: 7, times: 99 }), 'PS_ERR_NOT_FOUND'],
+    ['access was refused (T040)', status(403, { part: 7, times: 99 }), 'PS_ERR_ACCESS_DENIED'],
+    ['a server broke HTTP', status(204, { part: 7, times: 99 }), 'PS_ERR_PROTOCOL'],
+  ])('goes on from what is recorded when %s, and progress begins there (T138)', async (_why, fault, code) => {
+    const server = await serve(ramp(size), [fault, latency({ part: 7, ms: 30 })], { partSize: MIB });
+    const path = freshPath();
+    expect(await failureOf(downloadFile(server.url, path, options))).toMatchObject({ code });
+    expect(existsSync(path)).toBe(false);
+    server.setFaults([]);
+    server.requests.length = 0;
+    const { events, all } = recorder();
+    const result = await downloadFile(server.url, path, { ...options, events });
+    const bytes = await readFile(path);
+    expect(bytes.length).toBe(size);
+    expectRamp(bytes);
+    expect(result.resumedBytes).toBeGreaterThan(4 * MIB);
+    expect(result.transferredBytes + result.resumedBytes).toBe(size);
+    expect(server.requests.every(({ range }) => (range?.start ?? 0) > 0)).toBe(true);
+    expect(all.filter(({ name }) => name === 'planned').map(({ payload }) => payload)).toMatchObject([
+      { resumedBytes: result.resumedBytes },
+    ]);
+    const progress = all.filter(({ name }) => name === 'progress').map(({ payload }) => payload as Progress);
+    for (const { completedBytes } of progress) expect(completedBytes).toBeGreaterThanOrEqual(result.resumedBytes);
+    expect(progress.at(-1)).toMatchObject({ completedBytes: size, totalBytes: size });
   });
 });

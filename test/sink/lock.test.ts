@@ -374,6 +374,14 @@ describe('T106: what is in the place of the lock', () => {
 });
 
 describe('the owner of a lock that was left behind', () => {
+  it('is gone when it died between removing its record and its directory', async () => {
+    const lock = await acquire();
+    rmSync(join(lockPath, ownerFiles()[0] ?? ''));
+    await lock.release();
+    expect(ownerFiles()).toEqual([]);
+    await (await acquire()).check();
+  });
+
   it('is not taken for dead when it is on another host, until it has been silent for long', async () => {
     leaveLock({ pid: 1, threadId: 0, hostname: 'elsewhere' });
     await expect(acquire()).rejects.toThrow('process 1 on "elsewhere"');

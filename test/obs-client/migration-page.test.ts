@@ -1,0 +1,16 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { migrationTable } from './migration-table.js';
+
+const readme = await readFile(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8').catch(() => '');
+
+describe('the migration page', () => {
+  // The table begins with this line; a README without it has no migration page.
+  it.skipIf(!readme.includes(migrationTable().split('\n')[0] ?? ''))('lists every difference, and no other', () => {
+    const rows = readme.split('\n').filter((line) => line.startsWith('|'));
+    const expected = migrationTable().split('\n');
+    const start = rows.indexOf(expected[0] ?? '');
+    expect(rows.slice(start, start + expected.length)).toEqual(expected);
+  });
+});
