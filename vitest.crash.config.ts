@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Where `.ci/run` wants the counts. */
+const reports = process.env.TEST_REPORTS;
+
 /** The crash suites whole: thousands of processes, minutes. One file at a time, so that none slows another. */
 export default defineConfig({
   test: {
@@ -10,5 +13,6 @@ export default defineConfig({
     pool: 'forks',
     fileParallelism: false,
     disableConsoleIntercept: true,
+    reporters: reports === undefined ? ['default'] : ['default', ['json', { outputFile: `${reports}/crash.json` }]],
   },
 });

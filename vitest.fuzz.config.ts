@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Where `.ci/run` wants the counts. */
+const reports = process.env.TEST_REPORTS;
+
 /** The fuzz suites whole: half a million inputs, minutes. */
 export default defineConfig({
   test: {
@@ -9,5 +12,6 @@ export default defineConfig({
     pool: 'forks',
     fileParallelism: false,
     disableConsoleIntercept: true,
+    reporters: reports === undefined ? ['default'] : ['default', ['json', { outputFile: `${reports}/fuzz.json` }]],
   },
 });

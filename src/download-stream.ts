@@ -163,7 +163,11 @@ class OrderedDownload extends Readable implements DownloadStream {
           else this.#wantMore = done;
         },
       });
-      await pipeline(chunks, createReassembler(wanted), output, { signal: context.signal });
+      // Of an object whose size only its end tells there may be less than was asked for.
+      const { size } = opening.object;
+      const end = Number.isNaN(size) ? Number.POSITIVE_INFINITY : Math.min(wanted.end, size);
+      const ordered = createReassembler({ start: wanted.start, end });
+      await pipeline(chunks, ordered, output, { signal: context.signal });
       meter.finish();
     } finally {
       meter.stop();

@@ -13,7 +13,7 @@ import {
   s3,
 } from '../../src/index.js';
 import { badContentLength, contentEncoding, redirect, status, wrongContentRange } from '../fixtures/answer-faults.js';
-import { cutHeaders, reset, stall } from '../fixtures/connection-faults.js';
+import { cutHeaders, reset, stallHeaders } from '../fixtures/connection-faults.js';
 import type { Fault } from '../fixtures/fault.js';
 import { type ObsServer, obsServer } from '../fixtures/obs-server.js';
 import { ramp } from '../fixtures/ramp.js';
@@ -82,11 +82,11 @@ const SOURCES: Readonly<Record<string, () => ObjectSource | string>> = {
   's3 v4': () => s3({ ...place(), credentials, sseC }),
   's3 v2': () => s3({ ...place(), credentials, signature: 'v2' }),
   'a provider of credentials': () => obs({ ...place(), credentials: () => credentials }),
-  'a provider that throws its secrets': () =>
+  'a provider whose error carries its secrets': () =>
     obs({
       ...place(),
       credentials: () => {
-        throw Object.assign(new Error(`no login for ${SECRET_KEY}`), { token: TOKEN });
+        throw Object.assign(new Error('no login'), { token: TOKEN, request: { headers: { authorization: HEADER } } });
       },
     }),
   'a presigned URL': () => createPresignedUrl({ ...place(), credentials }),
@@ -99,16 +99,15 @@ const SOURCES: Readonly<Record<string, () => ObjectSource | string>> = {
 };
 
 const always = { times: Number.POSITIVE_INFINITY };
-/** The store sends back whatever it was sent, as careless ones do. */
-const echo = `<Error><Code>AccessDenied</Code><Message>you are not allowed</Message></Error>`;
+const refusal = `<Error><Code>AccessDenied</Code><Message>you are not allowed</Message></Error>`;
 const FAILURES: Readonly<Record<string, () => Fault[]>> = {
   'no failure': () => [],
-  'a refusal (403)': () => [status(403, { ...always, body: echo, contentType: 'application/xml' })],
+  'a refusal (403)': () => [status(403, { ...always, body: refusal, contentType: 'application/xml' })],
   'an object that is not there (404)': () => [status(404, { ...always, code: 'NoSuchKey' })],
   'a failing store (500)': () => [status(500, always)],
   'a cut connection': () => [reset({ ...always, afterBytes: 1000, part: 1 })],
   'a cut head': () => [cutHeaders({ ...always, afterBytes: 40 })],
-  'a silent server': () => [stall({ ...always, afterBytes: 1000 })],
+  'a silent server': () => [stallHeaders(always)],
   'a lying Content-Range': () => [wrongContentRange('bytes 7-8/9')],
   'a lying Content-Length': () => [badContentLength({ delta: 1 })],
   'an encoded body': () => [contentEncoding('br')],

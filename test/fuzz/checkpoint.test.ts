@@ -97,7 +97,7 @@ it('no damage to a checkpoint makes it claim a block that was never recorded', {
     inputs: fc.tuple(records, records, fc.array(damage, { minLength: 1, maxLength: 3 })),
     check([some, others, damages]) {
       const other = journalOf(others);
-      const bytes = damages.reduce((now, one) => damaged(now, one, other), journalOf(some));
+      const bytes = damages.reduce<Buffer>((now, one) => damaged(now, one, other), journalOf(some));
       const state = decodeJournal(bytes);
       if (state === undefined || state === 'newer') return;
       expect(state.validBytes <= bytes.length && state.seq <= some.length + others.length).toBe(true);
