@@ -114,3 +114,13 @@ it('an error document of any kind becomes an error that is fit to print (T049, T
     },
   });
 });
+
+it.each(['<!', '<!<!--', '<!-', '<!A "', '<Error><Code><!x'])('a body of %j without end takes no time', (text) => {
+  const body = Buffer.from(text + 'x<!--'.repeat(16_000));
+  const tries = [1, 2, 3].map(() => {
+    const startMs = performance.now();
+    expect(parseErrorDocument(body)).toBeUndefined();
+    return performance.now() - startMs;
+  });
+  expect(Math.min(...tries)).toBeLessThan(50);
+});
