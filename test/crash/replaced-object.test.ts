@@ -40,6 +40,7 @@ it(`an object that is replaced at ${ROUNDS} random moments of a download never e
       };
       const onObjectChanged = verb === 'restart' ? 'restart' : 'fail';
       const replaceAfter = async (delayMs: number) => {
+        while (server.requests.length === 0) await sleep(1);
         await sleep(delayMs);
         server.replaceObject(next);
       };
@@ -58,7 +59,7 @@ it(`an object that is replaced at ${ROUNDS} random moments of a download never e
         await downloadFile(server.url, file, { ...options, onObjectChanged });
         return await readFile(file);
       };
-      const replacing = replaceAfter(random() * 80);
+      const replacing = replaceAfter(random() * 50);
       const outcome = await run().catch((error: unknown) => error);
       await replacing;
       const is = (object: TestObject) => Buffer.isBuffer(outcome) && outcome.equals(object.slice());
