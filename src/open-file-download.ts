@@ -3,7 +3,7 @@
  * so that the first request already brings bytes that are missing.
  */
 
-import { type ByteRange, subtractRanges, totalLength } from './byte-range.js';
+import { type ByteRange, byteLength, subtractRanges, totalLength } from './byte-range.js';
 import { discover, plan, planChecks } from './download.js';
 import type { FetchContext } from './fetch/fetch-context.js';
 import type { Opening } from './fetch/opening.js';
@@ -12,8 +12,11 @@ import type { CheckpointSink } from './sink/checkpoint-sink.js';
 import type { Destination } from './sink/destination.js';
 import { acquireDestinationLock, type DestinationLock } from './sink/lock.js';
 import { openCheckpointSink } from './sink/open-checkpoint-sink.js';
-import { peekCheckpoint } from './sink/peek-checkpoint.js';
+import { hasCheckpoint, peekCheckpoint } from './sink/peek-checkpoint.js';
 import { blockAlgorithm, type VerificationPlan } from './verify/verification.js';
+
+/** The smallest block of a checkpoint. */
+const MIN_BLOCK_BYTES = 1024 * 1024;
 
 /** A download that is ready to fetch: into a sink, or, where only its end tells the object's size, into a plain file. */
 export type FileDownload = SizedDownload | UnsizedDownload;
@@ -56,7 +59,7 @@ export async function openFileDownload(
     sink = await openCheckpointSink(place.path, opening.object, {
       identity: source.identity,
       range: opening.wanted,
-      checkpoint: options.checkpoint !== false,
+      checkpoint: options.checkpoint !== false && (await isWorthRecording(opening, place)),
       durability: options.durability,
       overwrite: options.overwrite,
       allowUnvalidated: options.allowUnvalidated,
@@ -76,6 +79,12 @@ export async function openFileDownload(
     await lock.release();
     throw error;
   }
+}
+
+/** One response that brings less than a block leaves nothing to go on from; unless a checkpoint is there to be replaced. */
+async function isWorthRecording({ range, wanted }: Opening, place: Destination): Promise<boolean> {
+  const isWhole = range.start === wanted.start && range.end === wanted.end;
+  return !isWhole || byteLength(wanted) > MIN_BLOCK_BYTES || (await hasCheckpoint(place));
 }
 
 /** The first bytes that a checkpoint lacks; one byte, to discover the object, when it lacks none. */

@@ -135,7 +135,8 @@ export function checkCredentials(value: unknown): Credentials {
     refuseSecret('credentials', value, "{ accessKeyId, secretAccessKey }, a function that gives them, or 'anonymous'");
   }
   const known = ['accessKeyId', 'secretAccessKey', 'securityToken', 'expiresAt'];
-  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  // The AWS SDK writes `$source` into the very object that a caller shares with it.
+  const unknown = Object.keys(value).find((key) => !known.includes(key) && key !== '$source');
   // A token under another name (sessionToken) must not be dropped in silence: the store would just say 403.
   if (unknown !== undefined)
     throw new InvalidOptionError('credentials', `unknown key ${unknown}; known are ${known.join(', ')}`);

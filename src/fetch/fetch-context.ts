@@ -10,6 +10,7 @@ import type { CheckedOptions } from '../options.js';
 import type { ObjectSource } from '../source/source.js';
 import type { TlsOptions } from '../tls-options.js';
 import { acquirePool, type OriginPool } from '../transport/pool.js';
+import { type ConcurrencyGate, createConcurrencyGate } from './concurrency-gate.js';
 import { createRateLimit, type RateLimit } from './rate-limit.js';
 
 /** Counts of one download, kept by the requests themselves. */
@@ -27,6 +28,7 @@ export interface FetchContext {
   readonly emit: EmitDownloadEvent;
   readonly counters: TransferCounters;
   readonly rateLimit: RateLimit | undefined;
+  readonly gate: ConcurrencyGate;
   /** Aborts when the caller's signal does, or when the context is closed. */
   readonly signal: AbortSignal;
   /** The store's clock minus ours, learned when it complains about the difference. */
@@ -52,6 +54,7 @@ export function openFetchContext(source: ObjectSource, options: CheckedOptions, 
     emit: emitterOf(events, options.onListenerError),
     counters: before?.counters ?? { transferredBytes: 0, requests: 0, retries: 0, hedges: 0 },
     rateLimit: options.maxBytesPerSecond === undefined ? undefined : createRateLimit(options.maxBytesPerSecond),
+    gate: createConcurrencyGate(options.concurrency),
     signal: controller.signal,
     clockOffsetMs: before?.clockOffsetMs ?? 0,
     dispatcherFor(origin, tls) {

@@ -50,10 +50,17 @@ export async function fetchPieces(
   binding: ObjectBinding,
   { pieces, acquire, deliver, readLocal, opening }: SchedulerOptions,
 ): Promise<void> {
+  const { gate } = context;
   const active = new Set<PieceProgress>();
   const idlers = new Set<() => void>();
   const announce = createPartAnnouncer(context);
+  /** Connections that may still take a piece. */
+  let takers = context.options.concurrency;
   let usual: UsualPiece | undefined;
+
+  const wakeIdlers = () => {
+    for (const wake of idlers) wake();
+  };
 
   /** Watches a piece while it is fetched. */
   const watch = async (piece: PieceProgress, run: () => Promise<void>): Promise<void> => {
@@ -62,9 +69,10 @@ export async function fetchPieces(
       await run();
     } finally {
       active.delete(piece);
-      if (active.size === 0) for (const wake of idlers) wake();
+      wakeIdlers();
     }
     usual = blend(usual, piece);
+    gate.speedUp();
   };
 
   const work = async ({ part, start, end }: ScheduledPiece, takeovers: number = 0): Promise<void> => {
@@ -89,7 +97,7 @@ export async function fetchPieces(
     return tail === undefined ? pause(until) : takeOver(tail);
   };
 
-  /** A moment, or less when `until` settles or nothing is under way any more. */
+  /** A moment, or less when `until` settles or a piece is done. */
   const pause = (until?: Promise<void>) =>
     new Promise<void>((resolve) => {
       const wake = () => {
@@ -115,13 +123,21 @@ export async function fetchPieces(
   };
 
   const connection = async (): Promise<void> => {
+    await gate.enter(context.signal);
     for (let next = pieces.next(); !next.done; next = pieces.next()) {
       await reserve(byteLength(next.value));
       const local = await readLocal?.(next.value);
       if (local === undefined) await work(next.value);
       else await deliver(next.value.start, local);
+      // Whoever has to slow down does so between two pieces.
+      gate.leave();
+      await gate.enter(context.signal);
     }
-    while (context.options.hedge && active.size > 0) await help();
+    gate.leave();
+    takers -= 1;
+    wakeIdlers();
+    while (context.options.hedge && (takers > 0 || active.size > 0))
+      await (gate.tryEnter() ? help().finally(gate.leave) : pause());
   };
 
   const openingConnection = async ({ part, piece, byteCount, run }: OpeningWork): Promise<void> => {

@@ -85,6 +85,11 @@ export function decideRetry(error: unknown, history: RetryHistory, options: Retr
   return decision.charged && history.fruitlessAttempts >= options.attempts ? FAIL : decision;
 }
 
+/** True when the store asks for fewer requests: 429, 503 (SlowDown, ServiceUnavailable). */
+export function isStoreBusy(error: unknown): boolean {
+  return error instanceof StoreError && (error.statusCode === 429 || error.statusCode === 503);
+}
+
 /** True when more attempts of the same kind could have helped: the caller then sees a PartFailedError. */
 export function isRetryable(error: unknown): boolean {
   const history = {

@@ -29,6 +29,7 @@ export type FileStatus = Pick<
   | 'uid'
   | 'mode'
   | 'size'
+  | 'blocks'
   | 'birthtimeNs'
   | 'mtimeMs'
   | 'isFile'

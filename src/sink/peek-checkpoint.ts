@@ -10,6 +10,7 @@ import type { Destination } from './destination.js';
 import { type FileOps, nodeFileOps } from './file-ops.js';
 import { recordedRuns } from './journal.js';
 import { readJournal } from './journal-file.js';
+import { statusOf } from './own-file.js';
 
 /** What a journal claims. Nothing of it has been compared with the disk. */
 export interface CheckpointPeek {
@@ -40,4 +41,9 @@ export async function peekCheckpoint(
     end: Math.min(start + (first + crcs.length) * block, end),
   }));
   return { ...(etag === null ? {} : { etag }), size, range: { start, end }, completed };
+}
+
+/** Whether anything stands where the checkpoint of this destination would be. */
+export async function hasCheckpoint({ checkpointPath }: Destination, ops: FileOps = nodeFileOps): Promise<boolean> {
+  return checkpointPath !== undefined && (await statusOf(ops, checkpointPath)) !== undefined;
 }

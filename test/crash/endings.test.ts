@@ -43,7 +43,7 @@ async function expectResumed(job: Job): Promise<number> {
   return resumedBytes;
 }
 
-it('SIGTERM ends a download by its default disposition, and the next one goes on (T096)', async () => {
+it.concurrent('SIGTERM ends a download by its default disposition, and the next one goes on (T096)', async () => {
   const job = jobOf('terminated');
   const worker = await startUntilRecorded(job);
   expect(await worker.kill('SIGTERM')).toEqual({ code: null, signal: 'SIGTERM' });
@@ -51,7 +51,7 @@ it('SIGTERM ends a download by its default disposition, and the next one goes on
   await expectResumed(job);
 });
 
-it('process.exit() in a listener ends the download, and the next one goes on (T097)', async () => {
+it.concurrent('process.exit() in a listener ends the download, and the next one goes on (T097)', async () => {
   const job = jobOf('exited');
   const worker = new Worker();
   await worker.give({ ...job, exitAt: 'checkpointed' });
@@ -61,7 +61,7 @@ it('process.exit() in a listener ends the download, and the next one goes on (T0
   await expectResumed(job);
 });
 
-it('a part file that was cut to half between two runs has only the lost blocks fetched again (T072)', async () => {
+it.concurrent('a part file that was cut to half between two runs has only the lost blocks fetched again (T072)', async () => {
   const job = jobOf('halved');
   const worker = await startUntilRecorded(job);
   await sleep(300);
@@ -74,7 +74,7 @@ it('a part file that was cut to half between two runs has only the lost blocks f
   expect((await server.sentBytes('/halved')) - sent).toBeLessThan(SIZE - MiB);
 });
 
-it('a lock whose owner was killed is taken over at once, and one of a stopped process is not (T159)', async () => {
+it.concurrent('a lock whose owner was killed is taken over at once, and one of a stopped process is not (T159)', async () => {
   const job = jobOf('stopped');
   const worker = await startUntilRecorded(job);
   worker.stop();

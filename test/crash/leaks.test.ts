@@ -11,6 +11,8 @@ import { type RangeServer, rangeServer } from '../fixtures/range-server.js';
 import { count, FIRST_SEED, inLanes, openDirectory, pick, randomFrom, report } from './suite.js';
 
 const DOWNLOADS = count('CRASH_LEAK_DOWNLOADS', 100, 1000);
+/** In the short form the servers close idle connections; in the whole the pools have to. */
+const IDLE_CLOSE_MS = count('CRASH_LEAK_IDLE_MS', 100, 60_000);
 const ABORT_LIMIT_MS = 250;
 
 let directory: Awaited<ReturnType<typeof openDirectory>>;
@@ -19,12 +21,13 @@ let servers: Record<'good' | 'slow' | 'missing' | 'failing' | 'silent', RangeSer
 beforeAll(async () => {
   directory = await openDirectory();
   const object = ramp(400_000);
+  const idle = { idleCloseMs: IDLE_CLOSE_MS };
   servers = {
-    good: await rangeServer(object),
-    slow: await rangeServer(object, [latency({ ms: 20 })], { bytesPerSecond: 500_000 }),
-    missing: await rangeServer(object, [status(404, { times: Number.POSITIVE_INFINITY })]),
-    failing: await rangeServer(object, [reset({ times: Number.POSITIVE_INFINITY })]),
-    silent: await rangeServer(object, [stall({ times: Number.POSITIVE_INFINITY, afterBytes: 1000 })]),
+    good: await rangeServer(object, [], idle),
+    slow: await rangeServer(object, [latency({ ms: 20 })], { ...idle, bytesPerSecond: 500_000 }),
+    missing: await rangeServer(object, [status(404, { times: Number.POSITIVE_INFINITY })], idle),
+    failing: await rangeServer(object, [reset({ times: Number.POSITIVE_INFINITY })], idle),
+    silent: await rangeServer(object, [stall({ times: Number.POSITIVE_INFINITY, afterBytes: 1000 })], idle),
   };
 });
 afterAll(async () => {

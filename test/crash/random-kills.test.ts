@@ -14,6 +14,7 @@ const CONCURRENCY = 4;
 const BYTES_PER_SECOND = 4 * MiB;
 const TRAFFIC_OF_100_MS = CONCURRENCY * BYTES_PER_SECOND * 0.1;
 const KILLS = count('CRASH_KILLS', 20, 500);
+const KILLS_OF_ONE_FILE = count('CRASH_KILLS_OF_ONE_FILE', 4, 50);
 const LANES = 4;
 const STUCK_MS = 60_000;
 const object = ramp(SIZE, 17);
@@ -112,12 +113,13 @@ it(`a process killed at ${KILLS} random moments leaves files that the next one c
   expect(kills).toBeGreaterThanOrEqual(KILLS);
 });
 
-it('50 kills of one file in a row leave it right and its journal short (T099)', { timeout: 120_000 }, async () => {
-  const kills = count('CRASH_KILLS_OF_ONE_FILE', 6, 50);
+it(`${KILLS_OF_ONE_FILE} kills of one file in a row leave it right and its journal short (T099)`, {
+  timeout: 120_000,
+}, async () => {
   const file = join(directory.path, 'again', 'file');
   const job = { url: server.url('/again'), file, options: { concurrency: CONCURRENCY, partSize: MiB } };
   let longest = 0;
-  for (let round = 0; round < kills; round += 1) {
+  for (let round = 0; round < KILLS_OF_ONE_FILE; round += 1) {
     const worker = new Worker();
     await worker.give(job);
     await worker.until('planned');

@@ -123,8 +123,15 @@ interface CrashPoint {
   readonly index: number;
 }
 
-/** Every call of a shape, and two more where the timing of a run makes more of them. */
-async function crashPoints(shape: Shape): Promise<CrashPoint[]> {
+/** Every call of a shape, and one more of each kind, where the timing of a run makes more of them. */
+const known = new Map<Shape, Promise<CrashPoint[]>>();
+function crashPoints(shape: Shape): Promise<CrashPoint[]> {
+  const points = known.get(shape) ?? findCrashPoints(shape);
+  known.set(shape, points);
+  return points;
+}
+
+async function findCrashPoints(shape: Shape): Promise<CrashPoint[]> {
   const { file, remove } = await freshFolder(shape, `${shape.title} counted`);
   const counts = await countCalls({ url: server.url, file, options: shape.options }, directory.path);
   await remove();

@@ -3,11 +3,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DownloadFileOptions, DownloadResult, ObsSourceOptions } from '../../src/index.js';
+import type { DownloadFileOptions, DownloadResult, ObsSourceOptions, S3SourceOptions } from '../../src/index.js';
 
 export interface DownloadJob {
   readonly url?: string;
   readonly obs?: ObsSourceOptions;
+  readonly s3?: S3SourceOptions;
   readonly file: string;
   readonly options?: DownloadFileOptions;
 }

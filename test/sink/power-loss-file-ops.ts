@@ -149,6 +149,7 @@ export class PowerLossFileSystem {
       uid: BigInt(process.getuid?.() ?? 0),
       mode: 0o600n,
       size: BigInt(inode.current.bytes.length),
+      blocks: BigInt(Math.ceil(inode.current.bytes.length / 512)),
       birthtimeNs: 0n,
       mtimeMs: 0n,
       isFile: () => true,

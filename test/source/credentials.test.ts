@@ -65,6 +65,11 @@ test('an environment without both keys is an InvalidOptionError that names the v
   }
 });
 
+test('keys that the AWS SDK was given too, and has marked, are taken', async () => {
+  const credentials = { accessKeyId: 'shared', secretAccessKey: 'secret', $source: { CREDENTIALS_CODE: 'e' } };
+  expect(keyOf(await obs({ ...OBJECT, credentials }).request(requestContext()))).toBe('shared');
+});
+
 test('an anonymous request carries neither a signature nor a date', async () => {
   const request = await obs({ ...OBJECT, credentials: 'anonymous' }).request(requestContext());
   expect(request).toEqual({ url: 'https://films.obs.example.com/k', headers: {} });

@@ -1,0 +1,81 @@
+/**
+ * How many connections may be at work: all of them, until the store asks to slow down; then half as many, and slowly
+ * more again with every piece that comes. Refuses to let more in than that, and never stops letting in one.
+ */
+
+import { monotonicMs } from '../time.js';
+
+export interface ConcurrencyGate {
+  /** Resolves when one more may work. */
+  enter(signal: AbortSignal): Promise<void>;
+  /** Like `enter`, without waiting: false when it is full. */
+  tryEnter(): boolean;
+  leave(): void;
+  /** The store is busy. */
+  slowDown(): void;
+  /** A piece was fetched. */
+  speedUp(): void;
+  readonly allowed: number;
+}
+
+/** Answers of requests that were sent together count as one. */
+const SLOW_DOWN_INTERVAL_MS = 500;
+/** What one fetched piece is worth: four of them let one more connection in. */
+const SPEED_UP_STEP = 0.25;
+
+export function createConcurrencyGate(maxConcurrency: number): ConcurrencyGate {
+  let allowed = maxConcurrency;
+  let inside = 0;
+  let slowedAtMs = Number.NEGATIVE_INFINITY;
+  const waiting: (() => void)[] = [];
+  const letIn = () => {
+    while (inside < Math.floor(allowed)) {
+      const next = waiting.shift();
+      if (next === undefined) return;
+      inside += 1;
+      next();
+    }
+  };
+  const tryEnter = () => {
+    if (inside >= Math.floor(allowed)) return false;
+    inside += 1;
+    return true;
+  };
+  return {
+    tryEnter,
+    enter(signal) {
+      signal.throwIfAborted();
+      if (tryEnter()) return Promise.resolve();
+      return new Promise((resolve, reject) => {
+        const onAbort = () => {
+          waiting.splice(waiting.indexOf(grant), 1);
+          reject(signal.reason);
+        };
+        const grant = () => {
+          signal.removeEventListener('abort', onAbort);
+          resolve();
+        };
+        signal.addEventListener('abort', onAbort, { once: true });
+        waiting.push(grant);
+      });
+    },
+    leave() {
+      inside -= 1;
+      letIn();
+    },
+    slowDown() {
+      const nowMs = monotonicMs();
+      if (nowMs - slowedAtMs < SLOW_DOWN_INTERVAL_MS) return;
+      slowedAtMs = nowMs;
+      // From what is really at work: halving what was never used would change nothing.
+      allowed = Math.max(1, Math.min(allowed, inside) / 2);
+    },
+    speedUp() {
+      allowed = Math.min(maxConcurrency, allowed + SPEED_UP_STEP);
+      letIn();
+    },
+    get allowed() {
+      return Math.floor(allowed);
+    },
+  };
+}
