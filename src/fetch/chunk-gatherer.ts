@@ -33,7 +33,8 @@ export function createChunkGatherer(deliver: (bytes: Buffer) => void): ChunkGath
   };
   return {
     add(bytes) {
-      if (filled === 0 && bytes.length >= GATHER_BELOW_BYTES) {
+      if (bytes.length >= GATHER_BELOW_BYTES) {
+        flush();
         deliver(bytes);
         return;
       }

@@ -1,7 +1,7 @@
 import { linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createDownloadStream, downloadFile, isDownloadError } from '../../src/index.js';
+import { createDownloadEvents, createDownloadStream, downloadFile, isDownloadError } from '../../src/index.js';
 import { ramp } from '../fixtures/ramp.js';
 import { type RangeServer, rangeServer } from '../fixtures/range-server.js';
 import { openDirectory } from './suite.js';
@@ -110,3 +110,20 @@ it('a planted part file that leads to the destination itself is never written th
   expect(readFileSync(join(folder, 'another-name'), 'utf8')).toBe(VICTIM);
   expect(readFileSync(file()).equals(object.slice())).toBe(true);
 });
+
+it.each(['.part', '.part.checkpoint'])(
+  'a %s of an earlier download that got another name is refused, and that name stays as it is',
+  async (ending) => {
+    const [events, aborting] = [createDownloadEvents(), new AbortController()];
+    events.once('checkpointed', () => aborting.abort());
+    const large = await rangeServer(ramp(5_000_000), [], { bytesPerSecond: 8_000_000 });
+    const options = { concurrency: 1, partSize: 1_048_576 };
+    await expect(downloadFile(large.url, file(), { ...options, events, signal: aborting.signal })).rejects.toThrow();
+    const before = readFileSync(file() + ending);
+    linkSync(file() + ending, join(folder, 'another-name'));
+    const outcome = await downloadFile(large.url, file(), options).catch((error: unknown) => error);
+    expect(isDownloadError(outcome)).toBe(true);
+    expect(readFileSync(join(folder, 'another-name')).equals(before)).toBe(true);
+    await large.close();
+  },
+);

@@ -54,7 +54,7 @@ function planOf(random: () => number): Plan {
 it(`a process killed at ${KILLS} random moments leaves files that the next one completes, and little is fetched twice`, {
   timeout: 30_000 + KILLS * 3000,
 }, async () => {
-  const totals = { kills: 0, corrupt: 0, stuck: 0, files: 0, worstBytes: 0, overBytes: 0 };
+  const totals = { kills: 0, corrupt: 0, stuck: 0, leftovers: 0, files: 0, worstBytes: 0, overBytes: 0 };
 
   const downloadUnderFire = async (seed: number) => {
     const random = randomFrom(seed);
@@ -95,8 +95,10 @@ it(`a process killed at ${KILLS} random moments leaves files that the next one c
     }
     totals.files += 1;
     const bytes = await readFile(job.file).catch(() => Buffer.alloc(0));
-    const isRight = bytes.length === SIZE && bytes.equals(object.slice());
-    if (!isRight || (await readdir(folder)).join() !== 'file') totals.corrupt += 1;
+    if (!bytes.equals(object.slice())) totals.corrupt += 1;
+    // One that died before it had written who it is cannot be judged yet: its place in the queue goes when it is stale.
+    const left = (await readdir(folder)).filter((name) => name !== 'file' && name !== 'file.part.lock.new');
+    if (left.length > 0) totals.leftovers += 1;
     await rm(folder, { recursive: true, force: true });
   };
 
@@ -109,7 +111,7 @@ it(`a process killed at ${KILLS} random moments leaves files that the next one c
   report(
     `random kills: ${kills} in ${files} files, corrupt ${corrupt}, stuck ${stuck}, worst refetch ${mib(worstBytes)} MiB a kill`,
   );
-  expect(totals).toMatchObject({ corrupt: 0, stuck: 0, overBytes: 0 });
+  expect(totals).toMatchObject({ corrupt: 0, stuck: 0, leftovers: 0, overBytes: 0 });
   expect(kills).toBeGreaterThanOrEqual(KILLS);
 });
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createDownloadStream, downloadFile, ObjectChangedError } from '../../src/index.js';
 import { latency } from '../fixtures/connection-faults.js';
+import { trait } from '../fixtures/fault.js';
 import { ramp, type TestObject } from '../fixtures/ramp.js';
 import { rangeServer } from '../fixtures/range-server.js';
 import { count, FIRST_SEED, inLanes, openDirectory, pick, randomFrom, report } from './suite.js';
@@ -13,6 +14,16 @@ const ROUNDS = count('CRASH_REPLACEMENTS', 20, 200);
 const before = ramp(SIZE, 0);
 /** As long as the first, longer, shorter. */
 const after = [ramp(SIZE, 100), ramp(SIZE + 4096, 50), ramp(SIZE - 4096, 50)];
+
+const ignoresIfMatch = trait(
+  'ignoresIfMatch',
+  {},
+  {
+    prepare: (exchange) => {
+      delete exchange.headers['if-match'];
+    },
+  },
+);
 
 let directory: Awaited<ReturnType<typeof openDirectory>>;
 beforeAll(async () => {
@@ -29,7 +40,9 @@ it(`an object that is replaced at ${ROUNDS} random moments of a download never e
     Array.from({ length: ROUNDS }, (_, round) => FIRST_SEED + round),
     async (seed) => {
       const random = randomFrom(seed);
-      const server = await rangeServer(before, [latency({ upToMs: 6, seed })], { bytesPerSecond: 16 * 1024 * 1024 });
+      // Half of the servers know no preconditions: then only what they answer tells.
+      const faults = [latency({ upToMs: 6, seed }), ...(random() < 0.5 ? [ignoresIfMatch] : [])];
+      const server = await rangeServer(before, faults, { bytesPerSecond: 16 * 1024 * 1024 });
       const next = pick(random, after);
       const file = join(directory.path, String(seed));
       const verb = pick(random, ['file', 'restart', 'stream', 'resume'] as const);

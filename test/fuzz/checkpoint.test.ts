@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { decodeJournal, encodeJournal, recordedRuns } from '../../src/sink/journal.js';
 import { encodeRecord, type HeaderRecord, type JournalRecord } from '../../src/sink/journal-record.js';
-import { fuzz } from './fuzz.js';
+import { fraction, fuzz } from './fuzz.js';
 
 const MiB = 1024 * 1024;
 const BLOCKS = 40;
@@ -44,8 +44,8 @@ const journalOf = (some: readonly JournalRecord[]) =>
 
 /** One thing that may happen to a file. Positions are fractions of its length. */
 const damage = fc.record({
-  kind: fc.constantFrom('flip', 'cut', 'zeros', 'insert', 'repeat', 'splice', 'drop'),
-  at: fc.double({ min: 0, max: 1, noNaN: true }),
+  kind: fc.constantFrom('flip', 'digit', 'cut', 'zeros', 'insert', 'repeat', 'splice', 'drop'),
+  at: fraction,
   length: fc.nat(200),
   byte: fc.integer({ min: 1, max: 255 }),
 });
@@ -64,6 +64,8 @@ function damaged(bytes: Buffer, { kind, at, length, byte }: Damage, other: Buffe
       copy[from] = (copy[from] ?? 0) ^ byte;
       return copy.subarray(0, bytes.length);
     }
+    case 'digit':
+      return Buffer.concat([before, Buffer.from((byte % 16).toString(16)), bytes.subarray(from + 1)]);
     case 'cut':
       return before;
     case 'zeros':

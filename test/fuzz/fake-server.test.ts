@@ -5,7 +5,7 @@ import { createDownloadStream, downloadFile, isDownloadError } from '../../src/i
 import { count, FIRST_SEED, inLanes, openDirectory, pick, randomFrom, report } from '../crash/suite.js';
 import * as answers from '../fixtures/answer-faults.js';
 import * as connections from '../fixtures/connection-faults.js';
-import type { Fault } from '../fixtures/fault.js';
+import { type Fault, type FaultMatch, trait } from '../fixtures/fault.js';
 import { ramp } from '../fixtures/ramp.js';
 import { type RangeServer, rangeServer } from '../fixtures/range-server.js';
 import { rawServer } from '../fixtures/raw-server.js';
@@ -51,6 +51,17 @@ const HEADERS = [
   'Upgrade',
 ]);
 
+/** A true answer to another question: a range some bytes away from the one that was asked for. */
+function otherRange(when: FaultMatch, shift: number): Fault {
+  return trait('otherRange', when, {
+    prepare: (exchange) => {
+      const { range } = exchange.seen;
+      const [start, end] = [(range?.start ?? 0) + shift, (range?.end ?? 0) + shift];
+      if (range !== undefined && start >= 0) exchange.headers.range = `bytes=${start}-${end - 1}`;
+    },
+  });
+}
+
 function oddFault(random: Random): Fault {
   const when = { probability: pick(random, [0.1, 0.4, 1]), seed: upTo(random, 1e6) };
   const bytes = { ...when, afterBytes: 'random' } as const;
@@ -75,6 +86,7 @@ function oddFault(random: Random): Fault {
       }),
     () => answers.ignoreRange(when),
     () => answers.shortRange({ ...when, maxBytes: 1 + upTo(random, PART) }),
+    () => otherRange(when, upTo(random, 2000) - 1000),
     () => answers.longBody({ ...when, framing: pick(random, ['chunked', 'length', 'behind']) }),
     () => answers.wrongContentRange(oddValue(random), when),
     () => answers.duplicateHeader(pick(random, HEADERS), when),

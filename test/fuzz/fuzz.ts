@@ -6,6 +6,12 @@ import { count, FIRST_SEED } from '../crash/suite.js';
 /** An input that takes longer than this, three times in a row, is a way to keep the process busy. */
 const LIMIT_MS = 50;
 
+/** A place in something, evenly: `fc.double` is even over the bits of a number, which makes nearly all of them 0. */
+export const fraction: fc.Arbitrary<number> = fc
+  .nat(10_000)
+  .noBias()
+  .map((value) => value / 10_000);
+
 export interface FuzzTarget<T> {
   readonly name: string;
   /** How many inputs: within `npm test`, and in the whole run. */

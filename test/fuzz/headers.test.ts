@@ -7,7 +7,7 @@ import { checkContentRange, parseContentLength } from '../../src/fetch/range-req
 import { resolveRedirect } from '../../src/fetch/redirect.js';
 import { createStoreError, parseRetryAfterMs } from '../../src/fetch/store-error.js';
 import { readEtag, readObjectInfo } from '../../src/object-info.js';
-import { fuzz } from './fuzz.js';
+import { fraction, fuzz } from './fuzz.js';
 
 const WHOLE = 40_000;
 const SHORT = 1500;
@@ -43,8 +43,7 @@ const junk = fc.oneof(
   ),
 );
 /** Mostly right, wrong in one place. */
-const spoilt = (right: fc.Arbitrary<string>) =>
-  fc.oneof(right, junk, fc.tuple(right, junk, fc.double({ min: 0, max: 1, noNaN: true })).map(spoil));
+const spoilt = (right: fc.Arbitrary<string>) => fc.oneof(right, junk, fc.tuple(right, junk, fraction).map(spoil));
 function spoil([right, wrong, at]: [string, string, number]): string {
   const index = Math.floor(at * right.length);
   return right.slice(0, index) + wrong + right.slice(index + (wrong.length % 3));
