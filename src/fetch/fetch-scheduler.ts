@@ -136,7 +136,8 @@ export async function fetchPieces(
     gate.leave();
     takers -= 1;
     wakeIdlers();
-    while (context.options.hedge && (takers > 0 || active.size > 0))
+    // A connection that failed takes no piece any more and says nothing: the end of the download is what ends the wait.
+    while (context.options.hedge && !context.signal.aborted && (takers > 0 || active.size > 0))
       await (gate.tryEnter() ? help().finally(gate.leave) : pause());
   };
 

@@ -46,7 +46,8 @@ export function createStoreError(refusal: Refusal, sentConditions: readonly stri
   }
   if (statusCode === 404 || statusCode === 410) return new NotFoundError(text, answer);
   if (statusCode === 401 || statusCode === 403) {
-    const hint = storeCode === 'InvalidObjectState' ? ' (the object is archived: restore it first, then download)' : '';
+    const isArchived = storeCode === 'InvalidObjectState';
+    const hint = isArchived ? ' (the object is archived: restore it, and download when the restore is complete)' : '';
     return new AccessDeniedError(text + hint, answer);
   }
   if (statusCode < 400) return new ProtocolError(`the server answered ${statusCode} to a GET of a range`);

@@ -71,7 +71,7 @@ it.concurrent('a part file that was cut to half between two runs has only the lo
   await truncate(`${job.file}.part`, Math.floor(size / 2));
   await expectResumed(job);
   // What was below the cut was not fetched again.
-  expect((await server.sentBytes('/halved')) - sent).toBeLessThan(SIZE - MiB);
+  expect((await server.sentBytes('/halved')) - sent).toBeLessThanOrEqual(SIZE - MiB);
 });
 
 it.concurrent('a lock whose owner was killed is taken over at once, and one of a stopped process is not (T159)', async () => {
