@@ -101,6 +101,8 @@ async function downloadTo(place: Destination, download: Download): Promise<Downl
 
 /** Fetches parts into the sink, which stays open. */
 async function fetchInto(sink: CheckpointSink, setup: FetchStreamSetup): Promise<void> {
+  // Of a sink that has failed already, pipeline() of Node 24 tells that it cannot be piped to, and not why.
+  if (sink.errored) throw sink.errored;
   await pipeline(createFetchStream(setup), sink, { end: false });
   await sink.flush();
 }

@@ -38,6 +38,7 @@ export async function downloadUnsized(
   );
   try {
     const parts = plan(context, opening);
+    context.signal.throwIfAborted();
     await pipeline(createFetchStream({ context, binding, parts, opening }), file.writable);
     const verification = announceVerification(context, verifier.finish());
     await file.publish();

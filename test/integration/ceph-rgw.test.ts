@@ -31,6 +31,7 @@ import {
   type S3SourceOptions,
   s3,
 } from '../../src/index.js';
+import { ObsClient } from '../../src/obs-client.js';
 import { type CephRgw, missingCeph, startCephRgw } from './ceph-rgw.js';
 import { runDownload, startAndKill } from './download-process.js';
 
@@ -128,6 +129,19 @@ describe.skipIf(missing !== undefined)('a Ceph RADOS gateway', () => {
     const place = { endpoint: rgw.endpoint, bucket: BUCKET, key: 'by-obs', credentials: rgw.credentials };
     const { verification } = await expectBytes(obs({ ...place, signature: 'v2', addressing: 'path' }), bytes);
     expect(verification).toMatchObject({ scope: 'object', algorithm: 'md5' });
+  });
+
+  it.each(['v4', 'v2'] as const)('serves the drop-in client, in paths (signature %s)', async (signature) => {
+    const Key = `by client ${signature}`;
+    const { bytes, ETag } = await putRandom(Key, { Metadata: { colour: 'red' } });
+    const { accessKeyId: access_key_id, secretAccessKey: secret_access_key } = rgw.credentials;
+    const place = { server: rgw.endpoint, path_style: true, region: 'us-east-1' };
+    const byClient = new ObsClient({ ...place, access_key_id, secret_access_key, signature });
+    const result = await byClient.downloadFile({ Bucket: BUCKET, Key, DownloadFile: file, PartSize: MiB });
+    byClient.close();
+    expect(result.CommonMsg).toMatchObject({ Status: 200 });
+    expect(result.InterfaceResult).toMatchObject({ ETag, Metadata: { colour: 'red' } });
+    expect((await readFile(file)).equals(bytes)).toBe(true);
   });
 
   it.each(['v4', 'v2'] as const)('serves presigned URLs of signature %s', async (signature) => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type AnnouncedChecksum,
   ChecksumError,
+  createDownloadEvents,
   createDownloadStream,
   type DownloadResult,
   downloadFile,
@@ -14,6 +15,7 @@ import {
   s3,
 } from '../../src/index.js';
 import { flipByte } from '../fixtures/answer-faults.js';
+import { stall } from '../fixtures/connection-faults.js';
 import { obsServer } from '../fixtures/obs-server.js';
 import { bytesObject, type TestObject } from '../fixtures/ramp.js';
 import { reflectedCrc } from '../fixtures/reflected-crc.js';
@@ -161,6 +163,37 @@ describe.each(ANNOUNCERS)('a byte that is flipped on the wire of an object with 
       }
     },
   );
+});
+
+describe.each(ANNOUNCERS)('a download that is resumed, of an object with a %s', (_algorithm, announce) => {
+  it('counts the blocks that were on disk: a byte that is flipped in the rest is found, and a third run succeeds', async () => {
+    const object = noise(25 * PART, firstSeed);
+    const { server, source, announced } = await announce(object);
+    const path = freshPath();
+    const options = { ...QUICK, concurrency: 2, hedge: false } as const;
+    const abort = new AbortController();
+    const events = createDownloadEvents();
+    // The end of the object does not come before the first block is recorded.
+    server.setFaults([stall({ offset: object.size - 5 })]);
+    events.on('checkpointed', () => abort.abort(new Error('enough')));
+    await expect(downloadFile(source, path, { ...options, events, signal: abort.signal })).rejects.toThrow('enough');
+
+    server.setFaults([flipByte({ offset: object.size - 5 })]);
+    const resumed = createDownloadEvents();
+    let resumedBytes = 0;
+    resumed.on('planned', (plan) => {
+      resumedBytes = plan.resumedBytes;
+    });
+    await expect(downloadFile(source, path, { ...options, events: resumed })).rejects.toMatchObject({
+      ...{ code: 'PS_ERR_CHECKSUM', algorithm: announced.algorithm, expected: announced.value },
+    });
+    expect(resumedBytes).toBeGreaterThan(0);
+    expect(server.strikes()).toEqual({ flipByte: 1 });
+
+    const { verification } = await downloadFile(source, path, options);
+    expect(verification).toMatchObject({ scope: 'object', ...announced });
+    expect((await readFile(path)).equals(object.slice())).toBe(true);
+  });
 });
 
 describe.each(VERBS)('%s and composite checksums', (verb) => {
