@@ -72,10 +72,13 @@ describe('parseErrorDocument', () => {
     ['entities', `<Error><Code>${'&amp;'.repeat(80_000)}`],
     ['angle brackets', '<'.repeat(400_000)],
   ])('is through with %s in 20 ms', (_what, body) => {
-    parse(body);
-    const before = performance.now();
-    parse(body);
-    expect(performance.now() - before).toBeLessThan(20);
+    // The best of a few: one may have to wait for the garbage collector, or for another process.
+    const timesMs = Array.from({ length: 5 }, () => {
+      const before = performance.now();
+      parse(body);
+      return performance.now() - before;
+    });
+    expect(Math.min(...timesMs)).toBeLessThan(20);
   });
 
   it('never throws, whatever the bytes', () => {
