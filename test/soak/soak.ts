@@ -1,5 +1,5 @@
 /**
- * The soak: downloads for as many minutes as it is told, with faults on 1 % of the requests, processes that are killed
+ * The soak (T154, T155, T156, T157, T159): downloads for as many minutes as it is told, with faults on 1 % of the requests, processes that are killed
  * and run again, and servers that go away and come back under one pool of connections. Prints its counts and how the
  * memory grew; ends with 1 when a file was wrong or a download got stuck. Works offline, leaves nothing behind.
  *
@@ -35,7 +35,7 @@ const seed = Number(values.seed);
 const endMs = performance.now() + minutes * 60_000;
 const isOver = () => performance.now() >= endMs;
 
-const totals = { downloads: 0, bytes: 0, kills: 0, restarts: 0, replaced: 0, failed: 0, wrong: 0, stuck: 0 };
+const totals = { downloads: 0, small: 0, bytes: 0, kills: 0, restarts: 0, replaced: 0, failed: 0, wrong: 0, stuck: 0 };
 /** Megabytes held, by the minute. */
 const samples: { minute: number; mib: number }[] = [];
 const directory = await openDirectory();
@@ -154,6 +154,18 @@ async function downloadInProcesses(): Promise<void> {
   await server.close();
 }
 
+/** Small objects, thousands of them, over the same connections. */
+async function downloadSmall(): Promise<void> {
+  const object = ramp(30_000, 5);
+  const server = await rangeServer(object);
+  while (!isOver()) {
+    server.requests.length = 0;
+    count(Buffer.concat(await createDownloadStream(server.url).toArray()), [object]);
+    totals.small += 1;
+  }
+  await server.close();
+}
+
 async function watchMemory(): Promise<void> {
   const startMs = performance.now();
   while (!isOver()) {
@@ -177,10 +189,16 @@ function slopePerHour(): number {
 
 try {
   console.log(`soak: ${minutes} minutes, seed ${seed}`);
-  await Promise.all([downloadInProcess(1), downloadInProcess(2), downloadInProcesses(), watchMemory()]);
-  const { downloads, bytes, kills, restarts, replaced, failed, wrong, stuck } = totals;
+  await Promise.all([
+    downloadInProcess(1),
+    downloadInProcess(2),
+    downloadInProcesses(),
+    downloadSmall(),
+    watchMemory(),
+  ]);
+  const { downloads, small, bytes, kills, restarts, replaced, failed, wrong, stuck } = totals;
   console.log(
-    `soak: ${downloads} downloads (${(bytes / MiB).toFixed(0)} MiB), ${kills} kills, ${restarts} server restarts, ` +
+    `soak: ${downloads} downloads, ${small} of them small (${(bytes / MiB).toFixed(0)} MiB), ${kills} kills, ${restarts} server restarts, ` +
       `${replaced} replaced objects, failed ${failed}, wrong ${wrong}, stuck ${stuck}`,
   );
   const [last] = samples.slice(-1);
