@@ -54,7 +54,7 @@ export async function downloadFile(
         return await downloadTo(place, download);
       } catch (error) {
         if (!(error instanceof ObjectChangedError)) throw error;
-        emit('objectChanged', { expected: error.expectedEtag, actual: error.actualEtag });
+        download.context.announceChange(error.expectedEtag, error.actualEtag);
         if (checked.onObjectChanged === 'fail' || restarts === MAX_RESTARTS) throw error;
         download = restartDownload(download);
       }

@@ -93,9 +93,7 @@ class OrderedDownload extends Readable implements DownloadStream {
     if (!this.readableEnded) {
       const { context } = this.#download;
       const reason = error ?? prematureClose();
-      if (reason instanceof ObjectChangedError) {
-        context.emit('objectChanged', { expected: reason.expectedEtag, actual: reason.actualEtag });
-      }
+      if (reason instanceof ObjectChangedError) context.announceChange(reason.expectedEtag, reason.actualEtag);
       context.emit('failed', { error: reason });
       this.#object.reject(reason);
       this.#result.reject(reason);

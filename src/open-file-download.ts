@@ -68,7 +68,7 @@ export async function openFileDownload(
       lock,
       signal,
       onCheckpointed: (completedBytes) => context.emit('checkpointed', { completedBytes }),
-      onObjectChanged: (expected, actual) => context.emit('objectChanged', { expected, actual }),
+      onObjectChanged: context.announceChange,
     });
     const completed = sink.completed;
     const resumedBytes = totalLength(completed);

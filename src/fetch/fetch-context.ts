@@ -33,6 +33,10 @@ export interface FetchContext {
   readonly signal: AbortSignal;
   /** The store's clock minus ours, learned when it complains about the difference. */
   clockOffsetMs: number;
+  /** Versions that turned out to be gone; each is announced once. */
+  readonly goneEtags: Set<string | undefined>;
+  /** Announces that the object is no longer `expected`. */
+  announceChange(expected: string | undefined, actual: string | undefined): void;
   dispatcherFor(origin: string, tls: TlsOptions | undefined): Dispatcher;
   /** Ends every request with `reason`; the pools are given back. Idempotent. */
   close(reason?: unknown): void;
@@ -47,11 +51,19 @@ export function openFetchContext(source: ObjectSource, options: CheckedOptions, 
   const onAbort = () => controller.abort(options.signal?.reason);
   if (options.signal?.aborted) onAbort();
   else options.signal?.addEventListener('abort', onAbort, { once: true });
+  const emit = emitterOf(events, options.onListenerError);
+  const goneEtags = before?.goneEtags ?? new Set<string | undefined>();
   return {
     source,
     options,
     events,
-    emit: emitterOf(events, options.onListenerError),
+    emit,
+    goneEtags,
+    announceChange(expected, actual) {
+      if (goneEtags.has(expected)) return;
+      goneEtags.add(expected);
+      emit('objectChanged', { expected, actual });
+    },
     counters: before?.counters ?? { transferredBytes: 0, requests: 0, retries: 0, hedges: 0 },
     rateLimit: options.maxBytesPerSecond === undefined ? undefined : createRateLimit(options.maxBytesPerSecond),
     gate: createConcurrencyGate(options.concurrency),
