@@ -8,7 +8,7 @@ import type { Part } from '../part.js';
 import { sleep } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
 import type { AttemptInfo } from './range-request.js';
-import { backoffDelayMs, decideRetry, isRetryable, isStoreBusy, type RetryHistory } from './retry-policy.js';
+import { asksForFewer, backoffDelayMs, decideRetry, isRetryable, type RetryHistory } from './retry-policy.js';
 import { refusedRequestOf } from './store-request.js';
 
 /** What the loop is to do. */
@@ -60,7 +60,7 @@ export async function runAttempts(context: FetchContext, job: AttemptJob): Promi
         fruitlessAttempts: history.fruitlessAttempts + (isFruitless ? 1 : 0),
         protocolErrors: history.protocolErrors + (error instanceof ProtocolError ? 1 : 0),
       };
-      if (isStoreBusy(error)) context.gate.slowDown();
+      if (asksForFewer(error)) context.gate.slowDown();
       const decision = decideRetry(error, history, context.options.retry);
       request =
         decision.action === 'refresh-credentials'

@@ -85,9 +85,11 @@ export function decideRetry(error: unknown, history: RetryHistory, options: Retr
   return decision.charged && history.fruitlessAttempts >= options.attempts ? FAIL : decision;
 }
 
-/** True when the store asks for fewer requests: 429, 503 (SlowDown, ServiceUnavailable). */
-export function isStoreBusy(error: unknown): boolean {
-  return error instanceof StoreError && (error.statusCode === 429 || error.statusCode === 503);
+/** True when fewer requests at a time would help: the store says so (429, 503), or this process has no descriptor left. */
+export function asksForFewer(error: unknown): boolean {
+  if (error instanceof StoreError) return error.statusCode === 429 || error.statusCode === 503;
+  const code = error instanceof NetworkError ? (error.cause as { code?: unknown } | undefined)?.code : undefined;
+  return code === 'EMFILE' || code === 'ENFILE';
 }
 
 /** True when more attempts of the same kind could have helped: the caller then sees a PartFailedError. */

@@ -12,7 +12,13 @@ import {
   StoreError,
   TimeoutError,
 } from '../../src/errors.js';
-import { backoffDelayMs, decideRetry, isRetryable, type RetryHistory } from '../../src/fetch/retry-policy.js';
+import {
+  asksForFewer,
+  backoffDelayMs,
+  decideRetry,
+  isRetryable,
+  type RetryHistory,
+} from '../../src/fetch/retry-policy.js';
 import { staleConnection } from '../../src/transport/network-failure.js';
 
 const retry = { attempts: 6, baseDelayMs: 200, maxDelayMs: 20_000 };
@@ -133,5 +139,15 @@ describe('the delay before a retry', () => {
         },
       ),
     );
+  });
+});
+
+describe('asksForFewer', () => {
+  it('is true for a busy store and for a process without descriptors, and for nothing else', () => {
+    const answer = (statusCode: number) => new StoreError('x', { statusCode });
+    const network = (code: string) => new NetworkError('x', { cause: Object.assign(new Error(code), { code }) });
+    expect([answer(429), answer(503), network('EMFILE'), network('ENFILE')].map(asksForFewer)).not.toContain(false);
+    const others = [answer(500), answer(404), network('ECONNRESET'), new NetworkError('x'), new Error('x')];
+    expect(others.map(asksForFewer)).not.toContain(true);
   });
 });
