@@ -49,13 +49,17 @@ export async function downloadFile(
     signal.throwIfAborted();
     await from.prepare?.(signal);
     const place = await findPlace(to, download.context);
+    let gone: ObjectChangedError | undefined;
     for (let restarts = 0; ; restarts += 1) {
       try {
-        return await downloadTo(place, download);
+        return await downloadTo(place, download, gone);
       } catch (error) {
         if (!(error instanceof ObjectChangedError)) throw error;
-        download.context.announceChange(error.expectedEtag, error.actualEtag);
-        if (checked.onObjectChanged === 'fail' || restarts === MAX_RESTARTS) throw error;
+        if (checked.onObjectChanged === 'fail' || restarts === MAX_RESTARTS) {
+          download.context.announceChange(error.expectedEtag, error.actualEtag);
+          throw error;
+        }
+        gone = error;
         download = restartDownload(download);
       }
     }
@@ -68,9 +72,15 @@ export async function downloadFile(
 }
 
 /** The whole flow for one version of the object. */
-async function downloadTo(place: Destination, download: Download): Promise<DownloadResult> {
+async function downloadTo(
+  place: Destination,
+  download: Download,
+  gone: ObjectChangedError | undefined,
+): Promise<DownloadResult> {
   const { context } = download;
   const opened = await openFileDownload(place, context);
+  // Only now is it known what the object is instead.
+  if (gone !== undefined) context.announceChange(gone.expectedEtag, opened.opening.object.etag);
   if (!opened.isSized) return await downloadUnsized(place, download, opened);
   const { opening, checks, sink, parts, resumedBytes } = opened;
   const { binding } = opening;
