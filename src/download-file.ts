@@ -9,6 +9,7 @@ import { announceVerification, type Download, finishDownload, restartDownload, s
 import type { DownloadFileOptions } from './download-options.js';
 import type { DownloadResult } from './download-result.js';
 import { downloadUnsized } from './download-unsized.js';
+import { downloadWhole } from './download-whole.js';
 import { ObjectChangedError } from './errors.js';
 import type { FetchContext } from './fetch/fetch-context.js';
 import { createFetchStream, type FetchStreamSetup } from './fetch-parts.js';
@@ -81,7 +82,8 @@ async function downloadTo(
   const opened = await openFileDownload(place, context);
   // Only now is it known what the object is instead.
   if (gone !== undefined) context.announceChange(gone.expectedEtag, opened.opening.object.etag);
-  if (!opened.isSized) return await downloadUnsized(place, download, opened);
+  if (opened.kind === 'unsized') return await downloadUnsized(place, download, opened);
+  if (opened.kind === 'whole') return await downloadWhole(place, download, opened).finally(opened.claim.release);
   const { opening, checks, sink, parts, resumedBytes } = opened;
   const { binding } = opening;
   const meter = startMeter(context, opening.wanted, sink);

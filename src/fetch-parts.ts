@@ -5,6 +5,7 @@
 
 import { Readable } from 'node:stream';
 import { byteLength } from './byte-range.js';
+import { createDeferred, type Deferred } from './deferred.js';
 import { DEFAULT_PART_SIZE, type DownloadOptions, MIN_PART_SIZE } from './download-options.js';
 import { InvalidOptionError } from './errors.js';
 import { type FetchContext, openFetchContext } from './fetch/fetch-context.js';
@@ -66,15 +67,26 @@ export interface FetchStreamSetup {
 export function createFetchStream(setup: FetchStreamSetup): Readable {
   const window = createReadAheadWindow(setup.context.options.bufferBytes);
   let hasStarted = false;
+  let wanted: Deferred<void> | undefined;
+  /** A promise: whoever reads the stream has enough for now, the disk for example. */
+  const push = (chunk: PlacedChunk): Promise<void> | undefined => {
+    if (stream.push(chunk)) return undefined;
+    wanted ??= createDeferred();
+    return wanted.promise;
+  };
   const stream = new Readable({
     objectMode: true,
-    // The window bounds what is pushed, whatever the stream would buffer.
+    // The window bounds what is pushed; above this mark connections are held below that bound.
     highWaterMark: 1,
     read() {
+      wanted?.resolve();
+      wanted = undefined;
       if (hasStarted) return;
       hasStarted = true;
-      const push = (chunk: PlacedChunk | null) => stream.push(chunk);
-      fetchInto(push, setup, window).catch((error) => stream.destroy(error));
+      fetchInto(push, setup, window).then(
+        () => stream.push(null),
+        (error) => stream.destroy(error),
+      );
     },
     destroy(error, done) {
       setup.onClose?.(error ?? undefined);
@@ -85,20 +97,17 @@ export function createFetchStream(setup: FetchStreamSetup): Readable {
 }
 
 async function fetchInto(
-  push: (chunk: PlacedChunk | null) => void,
+  push: (chunk: PlacedChunk) => Promise<void> | undefined,
   { context, binding, parts, opening, readLocal }: FetchStreamSetup,
   window: ReadAheadWindow,
 ): Promise<void> {
   const { signal } = context;
-  const deliver: DeliverBytes = (offset, bytes) => {
-    push(placeChunk(offset, bytes, window));
-    return undefined;
-  };
+  const deliver: DeliverBytes = (offset, bytes) => push(placeChunk(offset, bytes, window));
   /** Bytes that nobody reserved: taken as they come, and the connection is held while the window is full. */
   const deliverUnreserved: DeliverBytes = (offset, bytes) => {
     window.take(bytes.length);
-    push(placeChunk(offset, bytes, window));
-    return window.isFull ? window.acquire(1, signal).then(() => window.release(1)) : undefined;
+    const ready = push(placeChunk(offset, bytes, window));
+    return window.isFull ? window.acquire(1, signal).then(() => window.release(1)) : ready;
   };
   const [first] = parts;
   if (opening !== undefined && first !== undefined) {
@@ -125,7 +134,6 @@ async function fetchInto(
       readLocal,
     });
   }
-  push(null);
 }
 
 function pieceBytes({ options }: FetchContext): number {

@@ -10,7 +10,7 @@ import type { Opening } from './fetch/opening.js';
 import { createPartPlan, type PartPlan } from './plan/part-planner.js';
 import type { CheckpointSink } from './sink/checkpoint-sink.js';
 import type { Destination } from './sink/destination.js';
-import { acquireDestinationLock, type DestinationLock } from './sink/lock.js';
+import { claimDestination, type DestinationClaim, type DestinationLock } from './sink/lock.js';
 import { openCheckpointSink } from './sink/open-checkpoint-sink.js';
 import { hasCheckpoint, peekCheckpoint } from './sink/peek-checkpoint.js';
 import { blockAlgorithm, type VerificationPlan } from './verify/verification.js';
@@ -18,18 +18,33 @@ import { blockAlgorithm, type VerificationPlan } from './verify/verification.js'
 /** The smallest block of a checkpoint. */
 const MIN_BLOCK_BYTES = 1024 * 1024;
 
-/** A download that is ready to fetch: into a sink, or, where only its end tells the object's size, into a plain file. */
-export type FileDownload = SizedDownload | UnsizedDownload;
+/** How long a small object may take before its destination is locked for other processes, too. */
+const WHOLE_WITHIN_MS = 100;
+
+/**
+ * A download that is ready to fetch into a sink; or one that needs less: all of a small object is there already; or
+ * only the end of the object tells its size.
+ */
+export type FileDownload = SizedDownload | WholeDownload | UnsizedDownload;
+
+export interface WholeDownload {
+  readonly kind: 'whole';
+  /** It has brought all that is wanted. */
+  readonly opening: Opening;
+  readonly checks: VerificationPlan;
+  /** The destination is this call's alone until it is released. */
+  readonly claim: DestinationClaim;
+}
 
 export interface UnsizedDownload {
-  readonly isSized: false;
+  readonly kind: 'unsized';
   readonly opening: Opening;
   readonly checks: VerificationPlan;
   readonly lock: DestinationLock;
 }
 
 export interface SizedDownload {
-  readonly isSized: true;
+  readonly kind: 'sized';
   /** The response that discovered the object; it brings the first bytes of the first part, unless nothing is missing. */
   readonly opening: Opening;
   readonly checks: VerificationPlan;
@@ -41,21 +56,30 @@ export interface SizedDownload {
 }
 
 /**
- * @param first - what to ask for first: the first missing part, or, where that is not the beginning, only one byte of it
+ * @param purpose - a 'spool' is read from its beginning: where the first missing part is not that, one byte of it is asked
+ *   for, to discover the object; and it is always a sink
  */
 export async function openFileDownload(
   place: Destination,
   context: FetchContext,
-  first: 'missing part' | 'probe' = 'missing part',
+  purpose: 'file' | 'spool' = 'file',
 ): Promise<FileDownload> {
   const { options, source, signal } = context;
-  const lock = await acquireDestinationLock(place, { waitMs: options.lockWaitMs, signal });
+  const claim = await claimDestination(place, { waitMs: options.lockWaitMs, signal });
+  let lock: DestinationLock | undefined;
   let sink: CheckpointSink | undefined;
   try {
-    const remembered = await peekCheckpoint(place, source.identity);
-    const opening = await discover(context, firstGap(context, remembered, first));
+    const isUntouched = purpose === 'file' && options.overwrite && !place.hadTraces;
+    if (!isUntouched) lock = await claim.lock();
+    const remembered = isUntouched ? undefined : await peekCheckpoint(place, source.identity);
+    const opening = await discover(context, firstGap(context, remembered, purpose));
     const checks = planChecks(context, opening);
-    if (Number.isNaN(opening.object.size)) return { isSized: false, opening, checks, lock };
+    const isUnsized = Number.isNaN(opening.object.size);
+    if (isUntouched && !isUnsized && isSmall(opening) && (await opening.isWholeWithin(WHOLE_WITHIN_MS))) {
+      return { kind: 'whole', opening, checks, claim };
+    }
+    lock ??= await claim.lock();
+    if (isUnsized) return { kind: 'unsized', opening, checks, lock };
     sink = await openCheckpointSink(place.path, opening.object, {
       identity: source.identity,
       range: opening.wanted,
@@ -73,12 +97,19 @@ export async function openFileDownload(
     const completed = sink.completed;
     const resumedBytes = totalLength(completed);
     const parts = plan(context, opening, completed, resumedBytes);
-    return { isSized: true, opening: await fitOpening(context, opening, parts), checks, sink, parts, resumedBytes };
+    return { kind: 'sized', opening: await fitOpening(context, opening, parts), checks, sink, parts, resumedBytes };
   } catch (error) {
     await sink?.close();
-    await lock.release();
+    await lock?.release();
+    claim.release();
     throw error;
   }
+}
+
+/** One response brings all of it, and less than a block, so that a call that is cut short would leave nothing to go on from. */
+function isSmall({ range, wanted }: Opening): boolean {
+  const isOneResponse = range.start === wanted.start && range.end === wanted.end;
+  return isOneResponse && byteLength(wanted) > 0 && byteLength(wanted) <= MIN_BLOCK_BYTES;
 }
 
 /** One response that brings less than a block leaves nothing to go on from; unless a checkpoint is there to be replaced. */
@@ -91,7 +122,7 @@ async function isWorthRecording({ range, wanted }: Opening, place: Destination):
 function firstGap(
   { options: { range } }: FetchContext,
   remembered: { size: number; range: ByteRange; completed: readonly ByteRange[] } | undefined,
-  first: 'missing part' | 'probe',
+  purpose: 'file' | 'spool',
 ): ByteRange | undefined {
   if (remembered === undefined) return undefined;
   const wanted = { start: range.start, end: Math.min(range.end ?? remembered.size, remembered.size) };
@@ -99,7 +130,7 @@ function firstGap(
   if (remembered.range.start !== wanted.start || remembered.range.end !== wanted.end) return undefined;
   const [gap] = subtractRanges(wanted, remembered.completed);
   const { start, end } = gap ?? { start: wanted.start, end: wanted.start + 1 };
-  return { start, end: first === 'probe' && start > wanted.start ? start + 1 : end };
+  return { start, end: purpose === 'spool' && start > wanted.start ? start + 1 : end };
 }
 
 /** The opening has to bring the beginning of the first part: after the object changed it may be of another place. */

@@ -37,10 +37,10 @@ export async function openOrderedFlow(context: FetchContext): Promise<OrderedFlo
   const { source, signal } = context;
   await source.prepare?.(signal);
   const place = await resolveDestination(spool, source.name, { overwrite: true, checkpoint: true });
-  const opened = await openFileDownload(place, context, 'probe');
-  if (opened.isSized) return spooledFlow(context, opened);
+  const opened = await openFileDownload(place, context, 'spool');
+  if (opened.kind === 'sized') return spooledFlow(context, opened);
   // What has no known size cannot be gone on with: it is not worth keeping.
-  await opened.lock.release();
+  if (opened.kind === 'unsized') await opened.lock.release();
   return plainFlow(context, opened.opening);
 }
 

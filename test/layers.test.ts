@@ -15,7 +15,7 @@ const LAYERS = [
 ];
 const VERBS = [
   ...['download.ts', 'download-file.ts', 'download-stream.ts', 'open-file-download.ts', 'verify-file.ts'],
-  ...['fetch-parts.ts', 'discover-object.ts', 'download-unsized.ts', 'ordered-flow.ts'],
+  ...['fetch-parts.ts', 'discover-object.ts', 'download-unsized.ts', 'download-whole.ts', 'ordered-flow.ts'],
 ];
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));

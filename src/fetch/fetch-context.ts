@@ -13,6 +13,9 @@ import { acquirePool, type OriginPool } from '../transport/pool.js';
 import { type ConcurrencyGate, createConcurrencyGate } from './concurrency-gate.js';
 import { createRateLimit, type RateLimit } from './rate-limit.js';
 
+/** One for all: the trace of an error costs more than the rest of closing. */
+const ENDED = new Error('the download has ended');
+
 /** Counts of one download, kept by the requests themselves. */
 export interface TransferCounters {
   transferredBytes: number;
@@ -79,7 +82,7 @@ export function openFetchContext(source: ObjectSource, options: CheckedOptions, 
       }
       return pool.dispatcher;
     },
-    close(reason = new Error('the download has ended')) {
+    close(reason = ENDED) {
       options.signal?.removeEventListener('abort', onAbort);
       controller.abort(reason);
       for (const pool of pools.values()) pool.release();

@@ -6,7 +6,7 @@
 
 import type { ByteRange } from '../byte-range.js';
 import { monotonicMs } from '../time.js';
-import type { PieceProgress } from './piece-progress.js';
+import { type PieceProgress, readingMs } from './piece-progress.js';
 
 /** A tail shorter than this is left to its connection, unless that is silent. */
 const MIN_TAIL_BYTES = 256 * 1024;
@@ -27,7 +27,7 @@ export interface UsualPiece {
 
 /** The usual piece after one more was fetched. */
 export function blend(usual: UsualPiece | undefined, piece: PieceProgress, nowMs: number = monotonicMs()): UsualPiece {
-  const durationMs = Math.max(1, nowMs - piece.startedAtMs);
+  const durationMs = readingMs(piece, nowMs);
   const bytesPerMs = (piece.position - piece.startedAt) / durationMs;
   if (usual === undefined) return { bytesPerMs, durationMs };
   const mix = (before: number, latest: number) => 0.8 * before + 0.2 * latest;
@@ -76,9 +76,11 @@ function estimate(piece: PieceProgress, usual: UsualPiece | undefined, nowMs: nu
   // Doubled with every takeover, so that an outage is not answered with ever more requests.
   const patience = 2 ** piece.takeovers;
   const usualMs = usual?.durationMs ?? Number.POSITIVE_INFINITY;
-  const elapsedMs = Math.max(1, nowMs - piece.startedAtMs);
+  const elapsedMs = readingMs(piece, nowMs);
   const remainingBytes = piece.end - piece.position;
   const bytesPerMs = (piece.position - piece.startedAt) / elapsedMs;
+  // Not the network is slow but the receiver: another connection would not help.
+  if (piece.heldSinceMs !== undefined) return { piece, bytesPerMs, remainingBytes, remainingMs: 0 };
   if (nowMs - piece.movedAtMs >= patience * within(SILENT_MS, 4 * usualMs)) {
     return { piece, bytesPerMs: 0, remainingBytes, remainingMs: Number.POSITIVE_INFINITY };
   }

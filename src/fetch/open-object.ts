@@ -4,6 +4,7 @@
  */
 
 import type { ObjectInfo } from '../object-info.js';
+import { after, type Timer } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
 import { type Discovery, requestFirst, unsatisfiable, type Wanted } from './first-request.js';
 import { createHoldingQueue, type Opening } from './opening.js';
@@ -86,6 +87,17 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
       piece.part = part;
       queue.attach(deliver);
       return finished;
+    },
+    async isWholeWithin(limitMs) {
+      if (!isDone()) {
+        let timer: Timer | undefined;
+        const over = new Promise<void>((resolve) => {
+          timer = after(limitMs, resolve);
+        });
+        await Promise.race([finished, over]).catch(() => {});
+        timer?.stop();
+      }
+      return isDone();
     },
     abandon() {
       isAbandoned = true;

@@ -25,6 +25,8 @@ export interface Opening {
   readonly piece: PieceProgress;
   /** Hands over what has come and what comes, as bytes of `part`. Resolves when all were delivered. Call it once. */
   deliverTo(deliver: DeliverBytes, part: Part): Promise<void>;
+  /** Whether all of `range` comes within this time. Bytes wait here meanwhile. */
+  isWholeWithin(limitMs: number): Promise<boolean>;
   /** Drops the response. */
   abandon(): void;
 }

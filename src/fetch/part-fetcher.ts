@@ -11,7 +11,7 @@ import { runAttempts } from './attempt-loop.js';
 import { createChunkGatherer } from './chunk-gatherer.js';
 import type { FetchContext } from './fetch-context.js';
 import type { ObjectBinding } from './object-binding.js';
-import type { PieceProgress } from './piece-progress.js';
+import { holdPiece, letGoPiece, type PieceProgress } from './piece-progress.js';
 import { type AttemptInfo, requestRange, type TakeBytes } from './range-request.js';
 
 /** Takes bytes and their offset in the object. A promise: the connection is not read until it resolves. */
@@ -64,9 +64,12 @@ export function createPieceTaker(
   const holdUntil = (ready: Promise<void>) => {
     holds += 1;
     flow?.pause();
+    holdPiece(piece);
     const letGo = () => {
       holds -= 1;
-      if (holds === 0) flow?.resume();
+      if (holds > 0) return;
+      letGoPiece(piece);
+      flow?.resume();
     };
     ready.then(letGo, letGo);
   };

@@ -14,6 +14,9 @@ import type { FetchContext } from './fetch-context.js';
 import { isRedirect, resolveRedirect, type SplitUrl, splitUrl } from './redirect.js';
 import { createStoreError } from './store-error.js';
 
+/** Under a rate limit the bytes come in portions of this. */
+const LIMITED_READ_BYTES = 64 * 1024;
+
 export interface StoreRequest {
   readonly method: 'GET' | 'HEAD';
   /** The pipeline's own headers, lower-case; they win over the source's. */
@@ -109,7 +112,11 @@ async function exchangeOnce(
     context.dispatcherFor(url.origin, sourceRequest.tls),
     // Invariant: a source's headers never replace the range, the condition or the encoding that the pipeline asks for.
     { origin: url.origin, path: url.target, method, headers: { ...sourceRequest.headers, ...own } },
-    { ...options.timeouts, minBytesPerSecond: options.minBytesPerSecond },
+    {
+      ...options.timeouts,
+      minBytesPerSecond: options.minBytesPerSecond,
+      maxReadBytes: context.rateLimit === undefined ? undefined : LIMITED_READ_BYTES,
+    },
     {
       onHead(head, flow) {
         if (head.statusCode >= 200 && head.statusCode < 300) {

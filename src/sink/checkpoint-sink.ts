@@ -16,7 +16,7 @@ import type { CheckpointRequest, OpenCheckpoint } from './open-checkpoint.js';
 import { finishPublishing, publishFile } from './publish-file.js';
 import { readBack } from './read-back.js';
 import { proveRange, recheckBlocks } from './recheck-blocks.js';
-import { writeChunks } from './write-chunks.js';
+import { WriteQueue } from './write-queue.js';
 
 /** What a sink is made of. */
 export interface CheckpointSinkContext extends CheckpointRequest, OpenCheckpoint {
@@ -24,8 +24,8 @@ export interface CheckpointSinkContext extends CheckpointRequest, OpenCheckpoint
   readonly onCheckpointed?: ((completedBytes: number) => void) | undefined;
 }
 
-/** Chunks that may wait for the disk. Their bytes are bounded by the budget of whoever fetched them. */
-const QUEUED_CHUNKS = 256;
+/** Chunks that may wait in front of the write queue. */
+const QUEUED_CHUNKS = 16;
 
 /**
  * A Writable of `PlacedChunk`s in object mode. It stays open after `finish`: only {@link publish}, {@link close} or
@@ -41,13 +41,12 @@ export class CheckpointSink extends Writable {
   readonly #context: CheckpointSinkContext;
   readonly #commit: GroupCommit;
   readonly #fence: Fence;
+  readonly #queue: WriteQueue;
   readonly #ending = new AbortController();
   readonly #onAbort: () => void;
   readonly #onLockLost: () => void;
   #isPublished: boolean;
-  #writing: Promise<void> = Promise.resolve();
   #publishing: Promise<void> | undefined;
-  #idleWaiters: (() => void)[] = [];
 
   constructor(context: CheckpointSinkContext) {
     super({ objectMode: true, highWaterMark: QUEUED_CHUNKS, autoDestroy: false });
@@ -61,6 +60,12 @@ export class CheckpointSink extends Writable {
       ...context,
       checkFence: () => this.#fence.check(),
       onRecorded: (recordedBytes) => context.onCheckpointed?.(recordedBytes),
+      onFailure: (error) => this.destroy(error as Error),
+    });
+    this.#queue = new WriteQueue({
+      ...context,
+      signal: this.#ending.signal,
+      onWritten: (byteCount) => this.#commit.noteWritten(byteCount),
       onFailure: (error) => this.destroy(error as Error),
     });
     this.#onAbort = () => this.destroy(context.signal?.reason);
@@ -90,9 +95,9 @@ export class CheckpointSink extends Writable {
    * ranges (of the object) that are damaged and have to be fetched again; none when all is well.
    */
   async recheck(signal?: AbortSignal): Promise<ByteRange[]> {
-    const signals = signal === undefined ? [this.#ending.signal] : [this.#ending.signal, signal];
     const { part, ledger } = this.#context;
     this.#checkUsable();
+    const signals = [this.#ending.signal, ...(signal === undefined ? [] : [signal])];
     return this.#inObject(await recheckBlocks(part, ledger, AbortSignal.any(signals)));
   }
 
@@ -131,8 +136,11 @@ export class CheckpointSink extends Writable {
   /** Resolves when all chunks given so far are written and recorded. */
   async flush(): Promise<void> {
     this.#checkUsable();
-    if (this.writableLength > 0) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
-    this.#checkUsable();
+    // Again, where chunks still wait in front of the queue.
+    do {
+      await this.#queue.drain();
+      this.#checkUsable();
+    } while (this.writableLength > 0);
     await this.#commit.record();
   }
 
@@ -191,20 +199,15 @@ export class CheckpointSink extends Writable {
     });
   }
 
-  override _writev(entries: { chunk: PlacedChunk }[], callback: (error?: Error | null) => void): void {
-    const chunks = entries.map(({ chunk }) => chunk);
-    const onWritten = (byteCount: number) => this.#commit.noteWritten(byteCount);
-    this.#writing = writeChunks(chunks, { ...this.#context, signal: this.#ending.signal, onWritten }).then(
-      () => {
-        callback();
-        if (this.writableLength === 0) this.#wakeIdleWaiters();
-      },
+  override _write(chunk: PlacedChunk, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#queue.add(chunk).then(
+      () => callback(),
       (error: Error) => this.#fail(error, callback),
     );
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    this.#commit.record().then(
+    this.flush().then(
       () => callback(),
       (error: Error) => this.#fail(error, callback),
     );
@@ -212,7 +215,6 @@ export class CheckpointSink extends Writable {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#ending.abort(error ?? new CheckpointError(this.path, 'the sink was closed'));
-    this.#wakeIdleWaiters();
     this.#shutDown().then(
       () => callback(error),
       (second: Error) => callback(error ?? second),
@@ -223,7 +225,8 @@ export class CheckpointSink extends Writable {
     const { lock, signal } = this.#context;
     signal?.removeEventListener('abort', this.#onAbort);
     lock.compromised.removeEventListener('abort', this.#onLockLost);
-    await this.#writing;
+    await this.#queue.drain();
+    this.#queue.end();
     await this.#publishing?.catch(() => undefined);
     const isPublished = this.#isPublished;
     await closeFiles({ ...this.#context, commit: this.#commit, fence: this.#fence, isPublished });
@@ -237,10 +240,6 @@ export class CheckpointSink extends Writable {
 
   #checkUsable(): void {
     this.#ending.signal.throwIfAborted();
-  }
-
-  #wakeIdleWaiters(): void {
-    for (const wake of this.#idleWaiters.splice(0)) wake();
   }
 
   #inObject(ranges: readonly ByteRange[]): ByteRange[] {

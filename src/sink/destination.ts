@@ -8,6 +8,7 @@ import { DestinationError, DiskError, InvalidOptionError } from '../errors.js';
 import { type FileOps, type FileStatus, nodeFileOps } from './file-ops.js';
 import { fitName, MAX_NAME_BYTES } from './fit-name.js';
 import { localName } from './local-name.js';
+import { statusOf } from './own-file.js';
 
 /** Absolute paths; their directory is a real path, so that two ways to write one destination come out the same. */
 export interface Destination {
@@ -16,6 +17,8 @@ export interface Destination {
   /** `undefined` when nothing is to be recorded. */
   readonly checkpointPath: string | undefined;
   readonly lockPath: string;
+  /** Whether a lock or a checkpoint was there: another download of it is under way, or has left something. */
+  readonly hadTraces: boolean;
 }
 
 export interface DestinationOptions {
@@ -43,7 +46,6 @@ export async function resolveDestination(
     typeof destination === 'string'
       ? await resolvePath('destination', destination, ops)
       : await resolveInside(destination.directory, localName(sourceName), ops);
-  await checkPlace(path, options.overwrite, ops);
   const [directory, name] = [dirname(path), basename(path)];
   const neighbours = {
     partPath: join(directory, fitName(name, '.part')),
@@ -61,7 +63,12 @@ export async function resolveDestination(
       throw new DestinationError(checkpointPath, 'directory', 'the checkpoint is a file, this is a directory');
     }
   }
-  return { path, ...neighbours, checkpointPath };
+  const [, lock, checkpoint] = await Promise.all([
+    checkPlace(path, options.overwrite, ops),
+    statusOrUnknown(neighbours.lockPath, ops),
+    checkpointPath === undefined ? undefined : statusOrUnknown(checkpointPath, ops),
+  ]);
+  return { path, ...neighbours, checkpointPath, hadTraces: lock !== undefined || checkpoint !== undefined };
 }
 
 /** A path of the caller: taken as it is, its directory created and resolved. */
@@ -131,7 +138,15 @@ async function checkPlace(path: string, overwrite: boolean, ops: FileOps): Promi
   }
 }
 
+/** What cannot be looked at is for those who need it to complain about. */
+function statusOrUnknown(path: string, ops: FileOps): Promise<FileStatus | 'unknown' | undefined> {
+  return statusOf(ops, path).catch(() => 'unknown' as const);
+}
+
 async function realDirectory(directory: string, ops: FileOps): Promise<string> {
+  // As a rule it is there already.
+  const found = await ops.realPath(directory).catch(() => undefined);
+  if (found !== undefined) return found;
   await onDisk(directory, ops.makeDirectory(directory, { recursive: true }));
   return onDisk(directory, ops.realPath(directory));
 }

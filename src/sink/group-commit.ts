@@ -27,7 +27,7 @@ export interface GroupCommitContext {
 }
 
 /** A kill may cost 100 ms of traffic: most of it is left for a late timer, the write, and what is in the sockets. */
-const RECORD_DELAY_MS = 25;
+const RECORD_DELAY_MS = 10;
 /** With 'strict' every record costs two syncs. */
 const STRICT_RECORD_DELAY_MS = 100;
 const COMMIT_BYTES = 256 * 1024 * 1024;

@@ -53,6 +53,44 @@ const DEFAULT_TIMING: LockTiming = { staleMs: 30_000, updateMs: 5_000, retryMs: 
 /** Lock paths that this thread holds or is about to: a second call need not ask the disk. */
 const heldHere = new Set<string>();
 
+/** A destination that is this call's alone, as far as this thread goes: enough while nothing of it is on disk. */
+export interface DestinationClaim {
+  /** Locks it for everybody, and takes the place of the claim. Rejects like {@link acquireDestinationLock}. */
+  lock(): Promise<DestinationLock>;
+  /** Gives the claim back, unless a lock has taken its place. */
+  release(): void;
+}
+
+/**
+ * Claims a destination within this thread; the disk is not touched.
+ * @throws {LockedError} when another download of this thread has it for longer than `waitMs`
+ */
+export async function claimDestination(
+  destination: { readonly path: string; readonly lockPath: string },
+  options: LockOptions,
+): Promise<DestinationClaim> {
+  const { path, lockPath } = destination;
+  const tryToClaim = async (): Promise<boolean | LockedError> => {
+    if (heldHere.has(lockPath)) return heldByUs(path);
+    heldHere.add(lockPath);
+    return true;
+  };
+  await untilDeadline(tryToClaim, options);
+  let isHeld = true;
+  const release = () => {
+    if (isHeld) heldHere.delete(lockPath);
+    isHeld = false;
+  };
+  return {
+    lock() {
+      // No other download of this thread can come in between: nothing is awaited.
+      release();
+      return acquireDestinationLock(destination, options);
+    },
+    release,
+  };
+}
+
 /**
  * Locks a destination for this thread.
  * @throws {LockedError} when another live process, thread or download holds it for longer than `waitMs`, or when
@@ -65,19 +103,30 @@ export async function acquireDestinationLock(
 ): Promise<DestinationLock> {
   const timing = { ...DEFAULT_TIMING, ...options.timing };
   const { signal, ops = nodeFileOps } = options;
-  const deadlineMs = monotonicMs() + options.waitMs;
+  const lock = await untilDeadline(() => tryToLock(destination, ops, timing), options);
+  if (!signal?.aborted) return lock;
+  await lock.release();
+  throw signal.reason;
+}
+
+/** Tries again, as long as it is a LockedError that comes back and `waitMs` have not passed. */
+async function untilDeadline<T>(
+  tryOnce: () => Promise<T | LockedError>,
+  { waitMs, signal, timing }: LockOptions,
+): Promise<T> {
+  const deadlineMs = monotonicMs() + waitMs;
   for (;;) {
     signal?.throwIfAborted();
-    const lock = await tryToLock(destination, ops, timing);
-    if (!(lock instanceof LockedError)) {
-      if (!signal?.aborted) return lock;
-      await lock.release();
-      throw signal.reason;
-    }
+    const got = await tryOnce();
+    if (!(got instanceof LockedError)) return got;
     const leftMs = deadlineMs - monotonicMs();
-    if (leftMs <= 0) throw lock;
-    await sleep(Math.min(timing.retryMs, leftMs), signal);
+    if (leftMs <= 0) throw got;
+    await sleep(Math.min(timing?.retryMs ?? DEFAULT_TIMING.retryMs, leftMs), signal);
   }
+}
+
+function heldByUs(path: string): LockedError {
+  return new LockedError(path, 'another download in this process is writing it');
 }
 
 /** Tries once; an error that waiting can cure is returned, not thrown. */
@@ -87,7 +136,7 @@ async function tryToLock(
   timing: LockTiming,
 ): Promise<DestinationLock | LockedError> {
   const { path, lockPath } = destination;
-  if (heldHere.has(lockPath)) return new LockedError(path, 'another download in this process is writing it');
+  if (heldHere.has(lockPath)) return heldByUs(path);
   heldHere.add(lockPath);
   const directory = new LockDirectory(destination, ops, timing.staleMs);
   const fs = lockFileSystem(directory);

@@ -1,4 +1,7 @@
-/** Makes the names in a directory durable. Some file systems cannot, and say so: that is no error. A failing disk is. */
+/**
+ * Makes the names in a directory durable. Some file systems cannot, and say so: that is no error. A failing disk is.
+ * Many small files in one directory share a sync.
+ */
 
 import { DiskError } from '../errors.js';
 import { type FileOps, OPEN_DIRECTORY } from './file-ops.js';
@@ -6,7 +9,34 @@ import { errorCode } from './own-file.js';
 
 const NOT_SUPPORTED = new Set(['EPERM', 'EISDIR', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EBADF', 'EACCES']);
 
-export async function syncDirectory(ops: FileOps, path: string): Promise<void> {
+/** Of one directory: the sync that goes on, and the one that begins after it, for everybody who asks meanwhile. */
+interface Syncs {
+  running: Promise<void> | undefined;
+  next: Promise<void> | undefined;
+}
+
+const syncs = new WeakMap<FileOps, Map<string, Syncs>>();
+
+export function syncDirectory(ops: FileOps, path: string): Promise<void> {
+  const ofOps = syncs.get(ops) ?? new Map<string, Syncs>();
+  syncs.set(ops, ofOps);
+  const state = ofOps.get(path) ?? { running: undefined, next: undefined };
+  ofOps.set(path, state);
+  const begin = (): Promise<void> => {
+    state.next = undefined;
+    state.running = syncNow(ops, path).finally(() => {
+      state.running = undefined;
+      if (state.next === undefined) ofOps.delete(path);
+    });
+    return state.running;
+  };
+  if (state.running === undefined) return begin();
+  // Invariant: a name is durable only by a sync that began after it was given.
+  state.next ??= state.running.then(begin, begin);
+  return state.next;
+}
+
+async function syncNow(ops: FileOps, path: string): Promise<void> {
   try {
     const directory = await ops.open(path, OPEN_DIRECTORY);
     try {

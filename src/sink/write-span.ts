@@ -1,29 +1,48 @@
-/** Chunks that lie side by side, written in one go. Pure: nothing is copied, nothing is written here. */
+/** Chunks that lie side by side, written in one go. Nothing is copied, nothing is written here. */
 
 import type { ByteRange } from '../byte-range.js';
 import type { PlacedChunk } from '../part.js';
 
 /** Neighbouring chunks; offsets are those of the file. */
-export interface WriteSpan extends ByteRange {
-  readonly chunks: readonly PlacedChunk[];
-}
+export class WriteSpan implements ByteRange {
+  readonly start: number;
+  readonly chunks: PlacedChunk[] = [];
+  #end: number;
+  #endAtLastLook: number;
+  #looks = 0;
 
-/** One write never takes so long that an abort would have to wait for it. */
-const MAX_SPAN_BYTES = 16 * 1024 * 1024;
-
-/** Groups chunks into as few spans as possible. `origin`: the object's offset that is 0 in the file. */
-export function toWriteSpans(chunks: readonly PlacedChunk[], origin: number): WriteSpan[] {
-  const spans: { start: number; end: number; chunks: PlacedChunk[] }[] = [];
-  for (const chunk of [...chunks].sort((a, b) => a.offset - b.offset)) {
-    const start = chunk.offset - origin;
-    const end = start + chunk.bytes.length;
-    const last = spans.at(-1);
-    if (last?.end === start && end - last.start <= MAX_SPAN_BYTES) {
-      last.end = end;
-      last.chunks.push(chunk);
-    } else spans.push({ start, end, chunks: [chunk] });
+  constructor(start: number) {
+    this.start = start;
+    this.#end = start;
+    this.#endAtLastLook = start;
   }
-  return spans;
+
+  get end(): number {
+    return this.#end;
+  }
+
+  get byteCount(): number {
+    return this.#end - this.start;
+  }
+
+  /** How often it was looked at. */
+  get looks(): number {
+    return this.#looks;
+  }
+
+  /** The chunk begins where the span ends. */
+  add(chunk: PlacedChunk): void {
+    this.chunks.push(chunk);
+    this.#end += chunk.bytes.length;
+  }
+
+  /** Whether it has grown since the last look. */
+  look(): 'growing' | 'at rest' {
+    const isGrowing = this.#end > this.#endAtLastLook;
+    this.#endAtLastLook = this.#end;
+    this.#looks += 1;
+    return isGrowing ? 'growing' : 'at rest';
+  }
 }
 
 /** The bytes of `range`, which lies within the span. */
@@ -33,7 +52,7 @@ export function bytesOf(span: WriteSpan, range: ByteRange): Buffer[] {
   for (const { bytes } of span.chunks) {
     const from = Math.max(range.start - start, 0);
     const to = Math.min(range.end - start, bytes.length);
-    if (from < to) buffers.push(bytes.subarray(from, to));
+    if (from < to) buffers.push(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to));
     start += bytes.length;
   }
   return buffers;

@@ -84,7 +84,7 @@ export function createConnector({ tls: tlsOptions, connectMs, lookup }: Connecto
         this.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_DELAY_MS);
       });
     };
-    const socket = new SlabSocket(open, secure ? MIN_ROOM_BYTES.tls : MIN_ROOM_BYTES.tcp);
+    const socket = new SlabSocket(open, secure ? MIN_ROOM_BYTES.tls : MIN_ROOM_BYTES.tcp, secure);
 
     const onClose = () => finish(new NetworkError(`the connection to ${place} was given up`));
     const onError = (error: Error) => finish(connectFailure(place, error));

@@ -78,6 +78,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #handlers: ExchangeHandlers;
   readonly #settle: Settle;
   readonly #watchdog: Watchdog;
+  readonly #maxReadBytes: number | undefined;
   #line: Line | undefined;
   #controller: Controller | undefined;
   #flow: ValveFlow | undefined;
@@ -99,6 +100,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#request = request;
     this.#handlers = handlers;
     this.#settle = settle;
+    this.#maxReadBytes = limits.maxReadBytes;
     this.#watchdog = new Watchdog(limits, (error) => this.giveUp(error));
   }
 
@@ -140,7 +142,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     // Connecting had its own limit. A caller's dispatcher does not tell when it was connected.
     this.#watchdog.requestSent();
     this.#noteConnection(this.#line);
-    if (this.#line.socket !== undefined) this.#line.socket.requestCount++;
+    this.#line.socket?.carry(this.#maxReadBytes);
   }
 
   onResponseStart(

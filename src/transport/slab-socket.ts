@@ -6,19 +6,31 @@
 
 import type { OnReadOpts, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { createSlabFeed, endRead, SLAB_BYTES } from './slab.js';
+import { createSlabFeed, endRead, type SlabFeed } from './slab.js';
+
+const FIRST_READ_BYTES = 64 * 1024;
+/** Reading stops while so much waits for the parser. */
+const MAX_WAITING_BYTES = 256 * 1024;
 
 /** The writing side of a stream calls back with this. */
 type Done = (error?: Error | null) => void;
 
 export class SlabSocket extends Duplex {
-  /** Requests that were sent on this connection. */
-  requestCount = 0;
+  #requestCount = 0;
+  /** The most that one read may bring. Small for the first one, which comes before anybody could say. */
+  #maxReadBytes: number | undefined = FIRST_READ_BYTES;
   readonly #inner: Socket;
-  /** Reads that wait here, and those that the parser was given last. */
-  #waiting: Buffer[] = [];
-  #parsing: Buffer[] = [];
+  readonly #feed: SlabFeed;
+  readonly #gathers: boolean;
+  /** What was read and waits for the parser: runs of neighbouring reads, each within one slab. */
+  readonly #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  /** The run that the parser was given last. */
+  #parsing: Buffer | undefined;
+  #isAnnounced = false;
   #held = false;
+  /** Nothing is read from the network until the parser has taken what waits. */
+  #isStopped = false;
   #ended = false;
   /** Set when the connection is over for a reason other than FIN: applied once everything read before it was taken. */
   #failure: { error: Error | undefined } | undefined;
@@ -26,14 +38,15 @@ export class SlabSocket extends Duplex {
   /**
    * @param open - opens the socket with these read options.
    * @param minRoomBytes - see {@link createSlabFeed}.
+   * @param gathers - reads are small, like the records of TLS: those of one turn of the loop are handed on together.
    */
-  constructor(open: (onread: OnReadOpts) => Socket, minRoomBytes: number) {
-    // Two slabs: one read can fill a whole slab, and reading should not stop and start between two turns of the loop.
-    super({ allowHalfOpen: false, decodeStrings: false, readableHighWaterMark: 2 * SLAB_BYTES });
-    const feed = createSlabFeed(minRoomBytes);
+  constructor(open: (onread: OnReadOpts) => Socket, minRoomBytes: number, gathers: boolean = false) {
+    super({ allowHalfOpen: false, decodeStrings: false });
+    this.#feed = createSlabFeed(minRoomBytes);
+    this.#gathers = gathers;
     this.#inner = open({
-      buffer: () => feed.room(),
-      callback: (byteCount) => this.#onRead(feed.take(byteCount)),
+      buffer: () => this.#feed.room(this.#maxReadBytes),
+      callback: (byteCount) => this.#onRead(this.#feed.take(byteCount)),
     });
     this.#inner
       .on('end', () => {
@@ -42,6 +55,17 @@ export class SlabSocket extends Duplex {
       })
       .on('error', (error) => this.#fail(error))
       .on('close', () => this.#fail(undefined));
+  }
+
+  /** Requests that were sent on this connection. */
+  get requestCount(): number {
+    return this.#requestCount;
+  }
+
+  /** A request is sent on it; of the response one read may bring `maxReadBytes`. */
+  carry(maxReadBytes?: number): void {
+    this.#requestCount += 1;
+    this.#maxReadBytes = maxReadBytes;
   }
 
   /** Stops reading from the network. What was read before waits here. */
@@ -54,9 +78,15 @@ export class SlabSocket extends Duplex {
   letGo(): void {
     if (!this.#held || this.destroyed) return;
     this.#held = false;
+    this.#isStopped = false;
     this.#inner.resume();
     // undici looks only when told; harmless when there is nothing to take.
     this.emit('readable');
+  }
+
+  /** Bytes that wait for the parser. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
   ref(): void {
@@ -67,21 +97,25 @@ export class SlabSocket extends Duplex {
     this.#inner.unref();
   }
 
-  override read(size?: number): Buffer | null {
+  /** All neighbouring reads that wait, as one view; nothing is copied, and nothing is kept by the Duplex itself. */
+  override read(): Buffer | null {
     // Invariant: a held connection gives nothing to the parser, and its FIN waits too, so the parser is never paused.
     if (this.#held) return null;
-    // Invariant: a read is over for the parser only when it asks for the next one.
-    for (const read of this.#parsing.splice(0)) endRead(read);
-    const chunk = super.read(size) as Buffer | null;
-    // Whatever waits comes at once.
-    if (chunk !== null) [this.#parsing, this.#waiting] = [this.#waiting, this.#parsing];
-    if (this.#failure !== undefined) this.#destroyOnceDrained();
-    return chunk;
+    // Invariant: a run is over for the parser only when it asks for the next one.
+    if (this.#parsing !== undefined) endRead(this.#parsing);
+    this.#parsing = this.#waiting.shift();
+    if (this.#parsing === undefined) {
+      if (this.#isStopped) this.#inner.resume();
+      this.#isStopped = false;
+      if (this.#failure !== undefined) this.#destroySoon();
+      // Gives no bytes, but tells about the end.
+      return super.read();
+    }
+    this.#waitingBytes -= this.#parsing.length;
+    return this.#parsing;
   }
 
-  override _read(): void {
-    if (!this.#held) this.#inner.resume();
-  }
+  override _read(): void {}
 
   override _write(chunk: string | Buffer, encoding: BufferEncoding, done: Done): void {
     // A failed write is also an 'error' of the socket, and that one waits its turn behind the data.
@@ -94,27 +128,48 @@ export class SlabSocket extends Duplex {
   }
 
   override _destroy(error: Error | null, done: Done): void {
+    this.#feed.close();
     this.#inner.destroy();
     done(error);
   }
 
   /** @returns false to stop reading from the network. */
-  #onRead(chunk: Buffer): boolean {
-    this.#waiting.push(chunk);
-    const wantsMore = this.push(chunk);
-    return wantsMore && !this.#held;
+  #onRead(read: Buffer): boolean {
+    this.#waitingBytes += read.length;
+    const last = this.#waiting.at(-1);
+    if (last !== undefined && areNeighbours(last, read)) {
+      endRead(read);
+      this.#waiting[this.#waiting.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + read.length);
+    } else this.#waiting.push(read);
+    this.#announce();
+    this.#isStopped = this.#held || this.#waitingBytes >= MAX_WAITING_BYTES;
+    return !this.#isStopped;
+  }
+
+  #announce(): void {
+    if (!this.#gathers) this.emit('readable');
+    else if (!this.#isAnnounced) {
+      this.#isAnnounced = true;
+      setImmediate(() => {
+        this.#isAnnounced = false;
+        if (!this.destroyed) this.emit('readable');
+      });
+    }
   }
 
   #fail(error: Error | undefined): void {
     // After FIN the end of the stream does the rest.
     if (this.#failure !== undefined || (this.#ended && error === undefined)) return;
     this.#failure = { error };
-    this.#destroyOnceDrained();
+    if (this.#waiting.length === 0) this.#destroySoon();
   }
 
-  #destroyOnceDrained(): void {
-    if (this.readableLength > 0) return;
-    // A turn later: the chunk just taken is parsed first.
+  #destroySoon(): void {
+    // A turn later: the run just taken is parsed first.
     process.nextTick(() => this.destroy(this.#failure?.error));
   }
+}
+
+function areNeighbours(left: Buffer, right: Buffer): boolean {
+  return left.buffer === right.buffer && left.byteOffset + left.length === right.byteOffset;
 }

@@ -4,10 +4,12 @@
  * after everyone who took bytes of it has given all of them back; otherwise the collector takes it.
  */
 
-/** Bytes of one slab. */
-export const SLAB_BYTES: number = 256 * 1024;
-/** Slabs that wait to be used again: 16 MiB. */
-const MAX_FREE_SLABS = 64;
+/** Bytes of a slab: large reads cost least, but every connection holds the one that it reads into. */
+export const SLAB_BYTES: { readonly min: number; readonly max: number } = { min: 64 * 1024, max: 512 * 1024 };
+/** What the connections of a process hold in this way, as long as slabs need not be smaller than the least. */
+const SHARED_BYTES = 16 * 1024 * 1024;
+/** Bytes of slabs that wait to be used again. */
+const MAX_FREE_BYTES = 32 * 1024 * 1024;
 
 interface Slab {
   readonly memory: Buffer;
@@ -20,26 +22,33 @@ interface Slab {
 }
 
 const slabs = new WeakMap<ArrayBufferLike, Slab>();
-const free: Slab[] = [];
+/** By their size; the last one used is the first to be used again, while the processor's cache still has it. */
+const free = new Map<number, Slab[]>();
+let freeBytes = 0;
+let openFeeds = 0;
 
 /** What a connection asks before each read, and tells after it. */
 export interface SlabFeed {
-  /** Room for the next read: the unused rest of the current slab. Asking twice without `take` gives the same room. */
-  room(): Buffer;
+  /** Room for the next read: of the unused rest of the current slab. Asking twice without `take` gives the same room. */
+  room(maxBytes?: number): Buffer;
   /** The first `byteCount` bytes of that room were filled: gives their view, and uses them up. */
   take(byteCount: number): Buffer;
+  /** The connection is over. Its slab is not used again. Idempotent. */
+  close(): void;
 }
 
 /** @param minRoomBytes - a new slab is started when less than this is left of the current one. */
 export function createSlabFeed(minRoomBytes: number): SlabFeed {
+  let isOpen = true;
+  openFeeds += 1;
   let slab = openSlab();
   return {
-    room() {
-      if (SLAB_BYTES - slab.used < minRoomBytes) {
+    room(maxBytes = SLAB_BYTES.max) {
+      if (slab.memory.length - slab.used < minRoomBytes) {
         leave(slab);
         slab = openSlab();
       }
-      return slab.used === 0 ? slab.memory : slab.memory.subarray(slab.used);
+      return slab.memory.subarray(slab.used, slab.used + maxBytes);
     },
     take(byteCount) {
       // Invariant: no byte of a slab is handed out twice before all of them were given back.
@@ -47,6 +56,15 @@ export function createSlabFeed(minRoomBytes: number): SlabFeed {
       slab.used += byteCount;
       slab.users += 1;
       return slab.memory.subarray(start, slab.used);
+    },
+    close() {
+      if (!isOpen) return;
+      isOpen = false;
+      openFeeds -= 1;
+      if (openFeeds > 0) return;
+      // Nobody reads any more: an idle process holds nothing.
+      free.clear();
+      freeBytes = 0;
     },
   };
 }
@@ -72,14 +90,23 @@ export function recycleBytes(bytes: Uint8Array): void {
 }
 
 function openSlab(): Slab {
-  const reused = free.pop();
+  const byteCount = slabBytes();
+  const reused = free.get(byteCount)?.pop();
   if (reused !== undefined) {
+    freeBytes -= byteCount;
     return Object.assign(reused, { used: 0, users: 1, isFree: false });
   }
   // allocUnsafeSlow: memory of its own, not a piece of Node's shared pool, and not zeroed first.
-  const slab = { memory: Buffer.allocUnsafeSlow(SLAB_BYTES), used: 0, users: 1, heldBytes: 0, isFree: false };
+  const slab = { memory: Buffer.allocUnsafeSlow(byteCount), used: 0, users: 1, heldBytes: 0, isFree: false };
   slabs.set(slab.memory.buffer, slab);
   return slab;
+}
+
+/** The more connections, the smaller: a power of two. */
+function slabBytes(): number {
+  let byteCount = SLAB_BYTES.max;
+  while (byteCount > SLAB_BYTES.min && byteCount * openFeeds > SHARED_BYTES) byteCount /= 2;
+  return byteCount;
 }
 
 function leave(slab: Slab): void {
@@ -88,7 +115,12 @@ function leave(slab: Slab): void {
 }
 
 function freeIfUnused(slab: Slab): void {
-  if (slab.isFree || slab.users > 0 || slab.heldBytes !== 0 || free.length >= MAX_FREE_SLABS) return;
+  if (slab.isFree || slab.users > 0 || slab.heldBytes !== 0) return;
+  const byteCount = slab.memory.length;
+  if (openFeeds === 0 || freeBytes + byteCount > MAX_FREE_BYTES) return;
   slab.isFree = true;
-  free.push(slab);
+  freeBytes += byteCount;
+  const sameSize = free.get(byteCount);
+  if (sameSize === undefined) free.set(byteCount, [slab]);
+  else sameSize.push(slab);
 }

@@ -14,6 +14,8 @@ export interface ExchangeLimits {
   readonly stallMs: number;
   /** Fewer than this on average over 10 s of reading gives up; 0 = off. */
   readonly minBytesPerSecond: number;
+  /** The most that one read may bring; what a rate limit allows has to come in small portions. */
+  readonly maxReadBytes?: number | undefined;
 }
 
 const RATE_WINDOW_MS = 10_000;

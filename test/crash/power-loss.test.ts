@@ -17,6 +17,7 @@ const destination = {
   partPath: '/d/f.part',
   checkpointPath: '/d/f.part.checkpoint',
   lockPath: '/d/lock',
+  hadTraces: false,
 };
 
 beforeEach(() => {

@@ -46,6 +46,20 @@ const MUTATIONS: readonly Mutation[] = [
     test: 'test/sink/sink-faults.test.ts',
   },
   {
+    guarantee: 'the bytes of a small object are on the disk before they have its name',
+    file: 'src/sink/whole-file.ts',
+    line: '    await file.sync();\n',
+    broken: '',
+    test: 'test/sink/whole-file.test.ts',
+  },
+  {
+    guarantee: 'a name is durable only by a sync that began after it was given',
+    file: 'src/sink/sync-directory.ts',
+    line: 'state.next ??= state.running.then(begin, begin);',
+    broken: 'state.next ??= state.running;',
+    test: 'test/sink/whole-file.test.ts',
+  },
+  {
     guarantee: 'a key cannot lead out of the directory',
     file: 'src/sink/local-name.ts',
     line: `segments.includes('..')`,

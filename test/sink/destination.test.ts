@@ -47,7 +47,13 @@ describe('the names', () => {
       partPath: `${path}.part`,
       checkpointPath: `${path}.part.checkpoint`,
       lockPath: `${path}.part.lock`,
+      hadTraces: false,
     });
+  });
+
+  it.each(['a.bin.part.lock', 'a.bin.part.checkpoint'])('tell that %s is there', async (name) => {
+    writeFileSync(join(folder, name), '');
+    expect((await resolveTo(join(folder, 'a.bin'))).hadTraces).toBe(true);
   });
 
   it('hold no checkpoint when none is wanted, and the given one when it is elsewhere', async () => {
@@ -66,8 +72,9 @@ describe('the names', () => {
   it.each(['a'.repeat(255), `${'é'.repeat(127)}x`, `${'😀'.repeat(63)}abc`])(
     'T082: are valid for a base name of 255 bytes (%#)',
     async (name) => {
-      const { path, ...neighbours } = await resolveTo(join(folder, name));
+      const { path, hadTraces, ...neighbours } = await resolveTo(join(folder, name));
       expect(basename(path)).toBe(name);
+      expect(hadTraces).toBe(false);
       const others = Object.values(neighbours).map((neighbour) => basename(neighbour ?? ''));
       expect(new Set(others).size).toBe(3);
       for (const other of [name, ...others]) {

@@ -2,7 +2,7 @@ import { readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { DiskError, LockedError } from '../../src/errors.js';
+import { CheckpointError, DiskError, LockedError } from '../../src/errors.js';
 import type { CheckpointSink } from '../../src/sink/checkpoint-sink.js';
 import type { CheckpointSinkOptions } from '../../src/sink/checkpoint-sink-options.js';
 import type { DestinationLock } from '../../src/sink/lock.js';
@@ -232,14 +232,15 @@ describe('the end of a sink', () => {
     });
     const isWrite = (call: { op: string; path: string }) => call.op === 'file.write' && call.path.endsWith('.part');
     fileOps.before = (call) => (isWrite(call) ? gate : undefined);
-    sink.cork();
     for (const start of [0, 1000, 2000, 3000]) {
       for (const chunk of chunksOf(bytes, [{ start, end: start + 10 }])) sink.write(chunk);
     }
-    sink.uncork();
+    const flushed = sink.flush();
+    await expect.poll(() => fileOps.calls.filter(isWrite)).toHaveLength(2);
     const closed = sink.close();
     letWrite();
     await closed;
+    await expect(flushed).rejects.toThrow(CheckpointError);
     expect(fileOps.calls.filter(isWrite)).toHaveLength(2);
   });
 });

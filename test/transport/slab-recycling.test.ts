@@ -67,7 +67,7 @@ describe('a slab', () => {
     const step = fc.record({ byteCount: fc.integer({ min: 1, max: 100_000 }), giveBack: fc.nat(5), feed: fc.nat(2) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const feeds = [createSlabFeed(32 * 1024), createSlabFeed(16 * 1024), createSlabFeed(SLAB_BYTES)];
+        const feeds = [createSlabFeed(32 * 1024), createSlabFeed(16 * 1024), createSlabFeed(SLAB_BYTES.max)];
         const held: { bytes: Buffer; mark: number }[] = [];
         for (const [mark, { byteCount, giveBack, feed }] of steps.entries()) {
           const room = feeds[feed]?.room() ?? Buffer.alloc(0);

@@ -1,0 +1,51 @@
+/** The file of a small object whose bytes have all come with the first response: verify > publish. */
+
+import { announceVerification, type Download, finishDownload, plan } from './download.js';
+import type { DownloadResult } from './download-result.js';
+import type { WholeDownload } from './open-file-download.js';
+import { startProgressMeter } from './progress-meter.js';
+import type { Destination } from './sink/destination.js';
+import { publishWholeFile } from './sink/whole-file.js';
+import { recycleBytes } from './transport/slab.js';
+import { createOrderedVerifier } from './verify/ordered-verifier.js';
+
+export async function downloadWhole(
+  destination: Destination,
+  download: Download,
+  { opening, checks }: WholeDownload,
+): Promise<DownloadResult> {
+  const { context } = download;
+  const { object, wanted } = opening;
+  const verifier = await createOrderedVerifier(checks);
+  const chunks: Buffer[] = [];
+  let isPublished = false;
+  const length = wanted.end - wanted.start;
+  const meter = startProgressMeter(
+    {
+      transferredBytes: () => context.counters.transferredBytes,
+      completedBytes: () => (isPublished ? length : 0),
+      totalBytes: () => length,
+    },
+    (progress) => context.emit('progress', progress),
+  );
+  try {
+    const [part] = plan(context, opening);
+    if (part === undefined) throw new Error('unreachable: a whole object has a part');
+    context.emit('partStarted', { part, attempt: 1 });
+    await opening.deliverTo((_offset, bytes) => {
+      verifier.update(bytes);
+      chunks.push(bytes);
+      return undefined;
+    }, part);
+    context.emit('partCompleted', { part });
+    const verification = announceVerification(context, verifier.finish());
+    context.signal.throwIfAborted();
+    await publishWholeFile(destination, chunks);
+    isPublished = true;
+    for (const bytes of chunks) recycleBytes(bytes);
+    meter.finish();
+    return finishDownload(download, { path: destination.path, object, range: wanted, verification });
+  } finally {
+    meter.stop();
+  }
+}

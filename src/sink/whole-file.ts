@@ -1,0 +1,55 @@
+/**
+ * A small file at once: bytes that are all there and right go into a file of a name that nobody else uses, and that
+ * file takes the destination's name. Needs neither lock nor journal: there is nothing to go on from, and whoever comes
+ * last wins with a whole file. Refuses to leave anything behind but after a kill between the two.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { basename, dirname, join } from 'node:path';
+import { DestinationError, DiskError } from '../errors.js';
+import type { Destination } from './destination.js';
+import { type FileOps, nodeFileOps, OPEN_NEW } from './file-ops.js';
+import { fitName } from './fit-name.js';
+import { errorCode } from './own-file.js';
+import { syncDirectory } from './sync-directory.js';
+
+/** Unlike any other name: of this process, and of this call. */
+const TOKEN_PREFIX = randomBytes(6).toString('hex');
+let lastToken = 0;
+
+/**
+ * Publishes the bytes, durably. Replaces what is at the destination.
+ * @throws {DiskError} when the disk fails
+ * @throws {DestinationError} when a directory has appeared at the destination
+ */
+export async function publishWholeFile(
+  { path }: Destination,
+  chunks: readonly Uint8Array[],
+  ops: FileOps = nodeFileOps,
+): Promise<void> {
+  const directory = dirname(path);
+  const temporary = join(directory, fitName(basename(path), `.part.${TOKEN_PREFIX}${++lastToken}`));
+  try {
+    // Invariant: bytes come under the destination's name only when all of them are on disk and right.
+    await writeFile(temporary, chunks, ops);
+    await ops.rename(temporary, path);
+  } catch (error) {
+    await ops.unlink(temporary).catch(() => undefined);
+    if (errorCode(error) === 'EISDIR') {
+      throw new DestinationError(path, 'directory', 'is a directory', { cause: error });
+    }
+    throw error instanceof DiskError ? error : new DiskError(path, error);
+  }
+  // Invariant: success is reported only after the new name is on disk.
+  await syncDirectory(ops, directory);
+}
+
+async function writeFile(path: string, chunks: readonly Uint8Array[], ops: FileOps): Promise<void> {
+  const file = await ops.open(path, OPEN_NEW, 0o644);
+  try {
+    await file.write(chunks, 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
