@@ -22,10 +22,7 @@ export class SlabSocket extends Duplex {
   readonly #inner: Socket;
   readonly #feed: SlabFeed;
   readonly #gathers: boolean;
-  /** What was read and waits for the parser: runs of neighbouring reads, each within one slab. */
-  readonly #waiting: Buffer[] = [];
-  #waitingBytes = 0;
-  /** The run that the parser was given last. */
+  /** What the parser was given last. */
   #parsing: Buffer | undefined;
   #isAnnounced = false;
   #held = false;
@@ -46,7 +43,7 @@ export class SlabSocket extends Duplex {
     this.#gathers = gathers;
     this.#inner = open({
       buffer: () => this.#feed.room(this.#maxReadBytes),
-      callback: (byteCount) => this.#onRead(this.#feed.take(byteCount)),
+      callback: (byteCount) => this.#onRead(byteCount),
     });
     this.#inner
       .on('end', () => {
@@ -86,7 +83,7 @@ export class SlabSocket extends Duplex {
 
   /** Bytes that wait for the parser. */
   get waitingBytes(): number {
-    return this.#waitingBytes;
+    return this.#feed.waitingBytes;
   }
 
   ref(): void {
@@ -101,18 +98,15 @@ export class SlabSocket extends Duplex {
   override read(): Buffer | null {
     // Invariant: a held connection gives nothing to the parser, and its FIN waits too, so the parser is never paused.
     if (this.#held) return null;
-    // Invariant: a run is over for the parser only when it asks for the next one.
+    // Invariant: bytes are over for the parser only when it asks for the next ones.
     if (this.#parsing !== undefined) endRead(this.#parsing);
-    this.#parsing = this.#waiting.shift();
-    if (this.#parsing === undefined) {
-      if (this.#isStopped) this.#inner.resume();
-      this.#isStopped = false;
-      if (this.#failure !== undefined) this.#destroySoon();
-      // Gives no bytes, but tells about the end.
-      return super.read();
-    }
-    this.#waitingBytes -= this.#parsing.length;
-    return this.#parsing;
+    this.#parsing = this.#feed.take();
+    if (this.#parsing !== undefined) return this.#parsing;
+    if (this.#isStopped) this.#inner.resume();
+    this.#isStopped = false;
+    if (this.#failure !== undefined) this.#destroySoon();
+    // Gives no bytes, but tells about the end.
+    return super.read();
   }
 
   override _read(): void {}
@@ -134,15 +128,10 @@ export class SlabSocket extends Duplex {
   }
 
   /** @returns false to stop reading from the network. */
-  #onRead(read: Buffer): boolean {
-    this.#waitingBytes += read.length;
-    const last = this.#waiting.at(-1);
-    if (last !== undefined && areNeighbours(last, read)) {
-      endRead(read);
-      this.#waiting[this.#waiting.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + read.length);
-    } else this.#waiting.push(read);
+  #onRead(byteCount: number): boolean {
+    this.#feed.filled(byteCount);
     this.#announce();
-    this.#isStopped = this.#held || this.#waitingBytes >= MAX_WAITING_BYTES;
+    this.#isStopped = this.#held || this.#feed.waitingBytes >= MAX_WAITING_BYTES;
     return !this.#isStopped;
   }
 
@@ -161,15 +150,11 @@ export class SlabSocket extends Duplex {
     // After FIN the end of the stream does the rest.
     if (this.#failure !== undefined || (this.#ended && error === undefined)) return;
     this.#failure = { error };
-    if (this.#waiting.length === 0) this.#destroySoon();
+    if (this.#feed.waitingBytes === 0) this.#destroySoon();
   }
 
   #destroySoon(): void {
-    // A turn later: the run just taken is parsed first.
+    // A turn later: what was just taken is parsed first.
     process.nextTick(() => this.destroy(this.#failure?.error));
   }
-}
-
-function areNeighbours(left: Buffer, right: Buffer): boolean {
-  return left.buffer === right.buffer && left.byteOffset + left.length === right.byteOffset;
 }

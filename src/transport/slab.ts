@@ -14,7 +14,7 @@ const MAX_FREE_BYTES = 32 * 1024 * 1024;
 interface Slab {
   readonly memory: Buffer;
   used: number;
-  /** Reads that undici's parser has not looked at yet, and one while the slab can still be read into. */
+  /** Views that undici's parser is not through with, and one while the slab can still be read into. */
   users: number;
   /** Bytes that were handed out and not given back. */
   heldBytes: number;
@@ -27,12 +27,16 @@ const free = new Map<number, Slab[]>();
 let freeBytes = 0;
 let openFeeds = 0;
 
-/** What a connection asks before each read, and tells after it. */
+/** What a connection reads into, and what waits there for the parser. */
 export interface SlabFeed {
-  /** Room for the next read: of the unused rest of the current slab. Asking twice without `take` gives the same room. */
+  /** Room for the next read: of the unused rest of the current slab. Asking twice without `filled` gives the same room. */
   room(maxBytes?: number): Buffer;
-  /** The first `byteCount` bytes of that room were filled: gives their view, and uses them up. */
-  take(byteCount: number): Buffer;
+  /** The first `byteCount` bytes of that room were filled. */
+  filled(byteCount: number): void;
+  /** Bytes that were filled and not taken. */
+  readonly waitingBytes: number;
+  /** Takes the oldest of them: all that lie side by side, as one view. Undefined when none wait. */
+  take(): Buffer | undefined;
   /** The connection is over. Its slab is not used again. Idempotent. */
   close(): void;
 }
@@ -42,20 +46,39 @@ export function createSlabFeed(minRoomBytes: number): SlabFeed {
   let isOpen = true;
   openFeeds += 1;
   let slab = openSlab();
+  /** Where the bytes of the current slab begin that were not taken. */
+  let waitingFrom = 0;
+  /** Views of what was not taken of the slabs before. */
+  const left: Buffer[] = [];
+  let waitingBytes = 0;
+  const view = () => {
+    const bytes = slab.memory.subarray(waitingFrom, slab.used);
+    waitingFrom = slab.used;
+    slab.users += 1;
+    return bytes;
+  };
   return {
     room(maxBytes = SLAB_BYTES.max) {
       if (slab.memory.length - slab.used < minRoomBytes) {
+        if (slab.used > waitingFrom) left.push(view());
         leave(slab);
         slab = openSlab();
+        waitingFrom = 0;
       }
       return slab.memory.subarray(slab.used, slab.used + maxBytes);
     },
-    take(byteCount) {
+    filled(byteCount) {
       // Invariant: no byte of a slab is handed out twice before all of them were given back.
-      const start = slab.used;
       slab.used += byteCount;
-      slab.users += 1;
-      return slab.memory.subarray(start, slab.used);
+      waitingBytes += byteCount;
+    },
+    get waitingBytes() {
+      return waitingBytes;
+    },
+    take() {
+      const bytes = left.shift() ?? (slab.used > waitingFrom ? view() : undefined);
+      waitingBytes -= bytes?.length ?? 0;
+      return bytes;
     },
     close() {
       if (!isOpen) return;
@@ -69,9 +92,9 @@ export function createSlabFeed(minRoomBytes: number): SlabFeed {
   };
 }
 
-/** The parser has taken what it wants of a read; `read` is what `take` gave, or any view of it. */
-export function endRead(read: Uint8Array): void {
-  const slab = slabs.get(read.buffer);
+/** The parser is through with what `take` gave. */
+export function endRead(bytes: Uint8Array): void {
+  const slab = slabs.get(bytes.buffer);
   if (slab !== undefined) leave(slab);
 }
 

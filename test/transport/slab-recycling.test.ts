@@ -5,12 +5,17 @@ import { createSlabFeed, endRead, holdBytes, recycleBytes, SLAB_BYTES } from '..
 /** Reads `byteCount` bytes, as a socket does. */
 function read(feed: ReturnType<typeof createSlabFeed>, byteCount: number): Buffer {
   expect(feed.room().length).toBeGreaterThanOrEqual(byteCount);
-  return feed.take(byteCount);
+  return take(feed, byteCount);
+}
+
+function take(feed: ReturnType<typeof createSlabFeed>, byteCount: number): Buffer {
+  feed.filled(byteCount);
+  return feed.take() ?? Buffer.alloc(0);
 }
 
 /** Fills what is left of the current slab, so that the next read starts another one. */
 function leaveSlab(feed: ReturnType<typeof createSlabFeed>): void {
-  endRead(feed.take(feed.room().length));
+  endRead(take(feed, feed.room().length));
   feed.room();
 }
 
@@ -70,8 +75,8 @@ describe('a slab', () => {
         const feeds = [createSlabFeed(32 * 1024), createSlabFeed(16 * 1024), createSlabFeed(SLAB_BYTES.max)];
         const held: { bytes: Buffer; mark: number }[] = [];
         for (const [mark, { byteCount, giveBack, feed }] of steps.entries()) {
-          const room = feeds[feed]?.room() ?? Buffer.alloc(0);
-          const bytes = feeds[feed]?.take(Math.min(byteCount, room.length)) ?? Buffer.alloc(0);
+          const from = feeds[feed] ?? createSlabFeed(1024);
+          const bytes = take(from, Math.min(byteCount, from.room().length));
           bytes.fill(mark % 256);
           holdBytes(bytes);
           endRead(bytes);
