@@ -5,15 +5,15 @@
 
 import { type ByteRange, byteLength } from '../byte-range.js';
 import type { Part } from '../part.js';
-import { after } from '../time.js';
+import { after, monotonicMs } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
 import { blend, findTail, type Tail, type UsualPiece } from './hedge.js';
 import type { ObjectBinding } from './object-binding.js';
 import { type DeliverBytes, fetchPiece } from './part-fetcher.js';
-import { type PieceProgress, startPiece } from './piece-progress.js';
+import { type PieceProgress, rateOf, startPiece } from './piece-progress.js';
 
 /** How often an idle connection looks for a tail that is worth taking over. */
-const HEDGE_CHECK_MS = 100;
+const HEDGE_CHECK_MS = 50;
 
 /** A slice of a part: what one reservation covers and one ranged GET asks for. */
 export interface ScheduledPiece {
@@ -29,6 +29,12 @@ export interface OpeningWork {
   readonly piece: PieceProgress | undefined;
   readonly byteCount: number;
   readonly run: () => Promise<void>;
+}
+
+/** What is known of the connection that a worker keeps from one piece to the next. */
+interface Worker {
+  /** Undefined until it brought a piece, and when the connection was dropped since. */
+  bytesPerMs: number | undefined;
 }
 
 export type ReadLocal = (range: ByteRange) => Promise<Buffer | undefined>;
@@ -58,7 +64,9 @@ export async function fetchPieces(
   let takers = context.options.concurrency;
   let usual: UsualPiece | undefined;
 
-  const wakeIdlers = () => {
+  /** Whoever finishes a piece looks for a tail himself: the others have to know only when nothing is under way. */
+  const wakeAtEnd = () => {
+    if (active.size > 0) return;
     for (const wake of idlers) wake();
   };
 
@@ -69,35 +77,38 @@ export async function fetchPieces(
       await run();
     } finally {
       active.delete(piece);
-      wakeIdlers();
+      wakeAtEnd();
     }
     usual = blend(usual, piece);
     gate.speedUp();
   };
 
-  const work = async ({ part, start, end }: ScheduledPiece, takeovers: number = 0): Promise<void> => {
-    const piece = startPiece(part, start, end, takeovers);
+  const work = async (worker: Worker, { part, start, end }: ScheduledPiece, givenUp: number = 0): Promise<void> => {
+    const piece = startPiece(part, start, end, givenUp);
     announce.started(part);
     await watch(piece, () => fetchPiece(context, binding, piece, deliver));
     announce.fetched(part, piece.position - start);
+    // Whoever lost a tail left a response before its end: that connection is closed.
+    worker.bytesPerMs = piece.end < end ? undefined : (rateOf(piece, monotonicMs()) ?? worker.bytesPerMs);
   };
 
-  const takeOver = async ({ victim, range }: Tail): Promise<void> => {
+  const takeOver = async (worker: Worker, { victim, range }: Tail): Promise<void> => {
     // Invariant: a byte has one fetcher: the tail is taken from its old one before it is asked for again.
     victim.end = range.start;
-    if (victim.position === victim.end) victim.cancel();
+    const isGivenUp = victim.position === victim.end;
+    if (isGivenUp) victim.cancel();
     context.counters.hedges += 1;
     context.emit('partHedged', { part: victim.part, range });
-    await work({ part: victim.part, ...range }, victim.takeovers + 1);
+    await work(worker, { part: victim.part, ...range }, victim.givenUp + (isGivenUp ? 1 : 0));
   };
 
   /** What an idle connection does while others are at work: takes over a tail, or looks again in a moment. */
-  const help = (until?: Promise<void>): Promise<void> => {
-    const tail = context.options.hedge ? findTail(active, usual) : undefined;
-    return tail === undefined ? pause(until) : takeOver(tail);
+  const help = (worker: Worker, until?: Promise<void>): Promise<void> => {
+    const tail = context.options.hedge ? findTail(active, usual, worker.bytesPerMs) : undefined;
+    return tail === undefined ? pause(until) : takeOver(worker, tail);
   };
 
-  /** A moment, or less when `until` settles or a piece is done. */
+  /** A moment, or less when `until` settles or nothing is under way any more. */
   const pause = (until?: Promise<void>) =>
     new Promise<void>((resolve) => {
       const wake = () => {
@@ -111,23 +122,24 @@ export async function fetchPieces(
     });
 
   /** Waits for budget. Whoever holds it back may be slow: then its tail is taken over meanwhile. */
-  const reserve = async (byteCount: number): Promise<void> => {
+  const reserve = async (worker: Worker, byteCount: number): Promise<void> => {
     let isSettled = false;
     const granted = acquire(byteCount).finally(() => {
       isSettled = true;
     });
     granted.catch(() => {});
     await pause(granted);
-    while (!isSettled && active.size > 0) await help(granted);
+    while (!isSettled && active.size > 0) await help(worker, granted);
     await granted;
   };
 
   const connection = async (): Promise<void> => {
+    const worker: Worker = { bytesPerMs: undefined };
     await gate.enter(context.signal);
     for (let next = pieces.next(); !next.done; next = pieces.next()) {
-      await reserve(byteLength(next.value));
+      await reserve(worker, byteLength(next.value));
       const local = await readLocal?.(next.value);
-      if (local === undefined) await work(next.value);
+      if (local === undefined) await work(worker, next.value);
       else await deliver(next.value.start, local);
       // Whoever has to slow down does so between two pieces.
       gate.leave();
@@ -135,10 +147,10 @@ export async function fetchPieces(
     }
     gate.leave();
     takers -= 1;
-    wakeIdlers();
+    wakeAtEnd();
     // A connection that failed takes no piece any more and says nothing: the end of the download is what ends the wait.
     while (context.options.hedge && !context.signal.aborted && (takers > 0 || active.size > 0))
-      await (gate.tryEnter() ? help().finally(gate.leave) : pause());
+      await (gate.tryEnter() ? help(worker).finally(gate.leave) : pause());
   };
 
   const openingConnection = async ({ part, piece, byteCount, run }: OpeningWork): Promise<void> => {

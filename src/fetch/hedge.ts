@@ -6,32 +6,47 @@
 
 import type { ByteRange } from '../byte-range.js';
 import { monotonicMs } from '../time.js';
-import { type PieceProgress, readingMs } from './piece-progress.js';
+import { type PieceProgress, rateOf, readingMs } from './piece-progress.js';
 
-/** A tail shorter than this is left to its connection, unless that is silent. */
+/** How much earlier a piece has to be done for a takeover; no less than the new request waits for its first byte. */
+const MIN_SAVED_MS = 50;
+/** A tail shorter than this has to save more. */
 const MIN_TAIL_BYTES = 256 * 1024;
-/** Less than this is not worth a connection of its own. */
-const MIN_REST_BYTES = 32 * 1024;
-/** A piece that will be done within this time is left to its connection. */
-const MIN_REMAINING_MS = 300;
-/** How long a piece is watched before its rate is believed: 1.5 times what a piece takes as a rule, within this. */
-const OBSERVED_MS = { min: 200, max: 1000 };
+const MIN_SAVED_BY_SHORT_TAIL_MS = 300;
+/** Whoever would keep less than this keeps nothing: a connection that slow is better given up. */
+const MIN_KEPT_BYTES = 256 * 1024;
+/** How long bytes are watched before their rate is believed: a quarter of what a piece takes as a rule, within this. */
+const OBSERVED_MS = { min: 100, max: 1000 };
 /** How long a connection may bring nothing: 4 times what a piece takes as a rule, within this. */
 const SILENT_MS = { min: 500, max: 2000 };
 
 /** What a piece of this download was like so far, on average with more weight on the latest. */
 export interface UsualPiece {
+  /** Once bytes come. */
   readonly bytesPerMs: number;
+  /** From the request to the last byte. */
   readonly durationMs: number;
+  /** From the request to the first byte. */
+  readonly firstByteMs: number;
 }
 
-/** The usual piece after one more was fetched. */
-export function blend(usual: UsualPiece | undefined, piece: PieceProgress, nowMs: number = monotonicMs()): UsualPiece {
-  const durationMs = readingMs(piece, nowMs);
-  const bytesPerMs = (piece.position - piece.startedAt) / durationMs;
-  if (usual === undefined) return { bytesPerMs, durationMs };
-  const mix = (before: number, latest: number) => 0.8 * before + 0.2 * latest;
-  return { bytesPerMs: mix(usual.bytesPerMs, bytesPerMs), durationMs: mix(usual.durationMs, durationMs) };
+/** The usual piece after one more is over; one that brought nothing tells nothing. */
+export function blend(
+  usual: UsualPiece | undefined,
+  piece: PieceProgress,
+  nowMs: number = monotonicMs(),
+): UsualPiece | undefined {
+  if (piece.first === undefined) return usual;
+  const durationMs = Math.max(1, nowMs - piece.startedAtMs - piece.heldMs);
+  const latest: UsualPiece = {
+    // All of a short piece may come at once.
+    bytesPerMs: rateOf(piece, nowMs) ?? (piece.position - piece.startedAt) / durationMs,
+    durationMs,
+    firstByteMs: piece.first.atMs - piece.startedAtMs,
+  };
+  if (usual === undefined) return latest;
+  const mix = (key: keyof UsualPiece) => 0.8 * usual[key] + 0.2 * latest[key];
+  return { bytesPerMs: mix('bytesPerMs'), durationMs: mix('durationMs'), firstByteMs: mix('firstByteMs') };
 }
 
 export interface Tail {
@@ -39,29 +54,51 @@ export interface Tail {
   readonly range: ByteRange;
 }
 
-/** The tail to take over, or undefined when none is worth it. `usual` is undefined until a piece was fetched. */
+/**
+ * The tail to take over, or undefined when none is worth it.
+ *
+ * @param usual - undefined until a piece was fetched
+ * @param ownBytesPerMs - of the connection that would take it, where that is known
+ */
 export function findTail(
   active: Iterable<PieceProgress>,
   usual: UsualPiece | undefined,
+  ownBytesPerMs: number | undefined,
   nowMs: number = monotonicMs(),
 ): Tail | undefined {
   const estimates = [...active].map((piece) => estimate(piece, usual, nowMs));
-  const fastest = Math.max(usual?.bytesPerMs ?? 0, ...estimates.map(({ bytesPerMs }) => bytesPerMs));
-  let worst: Estimate | undefined;
-  for (const candidate of estimates) {
-    const { remainingMs, remainingBytes, bytesPerMs } = candidate;
-    if (remainingMs < MIN_REMAINING_MS || remainingBytes === 0) continue;
-    if (bytesPerMs > 0 && remainingBytes < 2 * MIN_TAIL_BYTES && remainingMs < 4 * MIN_REMAINING_MS) continue;
-    if (worst === undefined || remainingMs > worst.remainingMs) worst = candidate;
-  }
+  const thief = ownBytesPerMs ?? usual?.bytesPerMs ?? Math.max(0, ...estimates.map(({ bytesPerMs }) => bytesPerMs));
   // Without anything to compare with, a second connection is as likely to be as slow.
-  if (worst === undefined || fastest === 0) return undefined;
-  const { piece, bytesPerMs, remainingBytes } = worst;
-  // The thief is taken for as fast as the fastest: both then finish together.
-  const keptBytes = Math.floor((remainingBytes * bytesPerMs) / (fastest + bytesPerMs));
-  const start = keptBytes < MIN_REST_BYTES ? piece.position : piece.position + keptBytes;
-  const isWorthIt = bytesPerMs === 0 || piece.end - start >= Math.min(MIN_TAIL_BYTES, remainingBytes / 2);
-  return isWorthIt ? { victim: piece, range: { start, end: piece.end } } : undefined;
+  if (thief === 0) return undefined;
+  let last: Estimate | undefined;
+  let tail: Tail | undefined;
+  for (const candidate of estimates) {
+    if (candidate.remainingMs <= (last?.remainingMs ?? 0)) continue;
+    const offer = tailOf(candidate, thief, usual?.firstByteMs ?? 0);
+    if (offer === undefined) continue;
+    last = candidate;
+    tail = offer;
+  }
+  return tail;
+}
+
+/** What a connection of this rate would take from the piece; undefined when that is not worth a request. */
+function tailOf(
+  { piece, bytesPerMs, remainingBytes, remainingMs }: Estimate,
+  thiefBytesPerMs: number,
+  firstByteMs: number,
+): Tail | undefined {
+  // Both are done then: the one goes on at once, the other with its first byte.
+  let doneMs = (remainingBytes + thiefBytesPerMs * firstByteMs) / (thiefBytesPerMs + bytesPerMs);
+  let keptBytes = Math.floor(bytesPerMs * doneMs);
+  if (keptBytes < MIN_KEPT_BYTES) {
+    keptBytes = 0;
+    doneMs = firstByteMs + remainingBytes / thiefBytesPerMs;
+  }
+  const savedMs = remainingMs - doneMs;
+  const minSavedMs = remainingBytes - keptBytes < MIN_TAIL_BYTES ? MIN_SAVED_BY_SHORT_TAIL_MS : MIN_SAVED_MS;
+  if (savedMs < Math.max(minSavedMs, firstByteMs)) return undefined;
+  return { victim: piece, range: { start: piece.position + keptBytes, end: piece.end } };
 }
 
 interface Estimate {
@@ -69,22 +106,23 @@ interface Estimate {
   /** 0 for a silent one. */
   readonly bytesPerMs: number;
   readonly remainingBytes: number;
+  /** 0 for one that is to be left alone. */
   readonly remainingMs: number;
 }
 
 function estimate(piece: PieceProgress, usual: UsualPiece | undefined, nowMs: number): Estimate {
-  // Doubled with every takeover, so that an outage is not answered with ever more requests.
-  const patience = 2 ** piece.takeovers;
   const usualMs = usual?.durationMs ?? Number.POSITIVE_INFINITY;
-  const elapsedMs = readingMs(piece, nowMs);
   const remainingBytes = piece.end - piece.position;
-  const bytesPerMs = (piece.position - piece.startedAt) / elapsedMs;
+  const bytesPerMs = rateOf(piece, nowMs) ?? 0;
   // Not the network is slow but the receiver: another connection would not help.
-  if (piece.heldSinceMs !== undefined) return { piece, bytesPerMs, remainingBytes, remainingMs: 0 };
+  if (remainingBytes === 0 || piece.heldSinceMs !== undefined)
+    return { piece, bytesPerMs, remainingBytes, remainingMs: 0 };
+  // Doubled with every connection given up, so that an outage is not answered with ever more requests.
+  const patience = 2 ** piece.givenUp;
   if (nowMs - piece.movedAtMs >= patience * within(SILENT_MS, 4 * usualMs)) {
     return { piece, bytesPerMs: 0, remainingBytes, remainingMs: Number.POSITIVE_INFINITY };
   }
-  const isJudged = bytesPerMs > 0 && elapsedMs >= patience * within(OBSERVED_MS, 1.5 * usualMs);
+  const isJudged = bytesPerMs > 0 && readingMs(piece, nowMs) >= patience * within(OBSERVED_MS, usualMs / 4);
   return { piece, bytesPerMs, remainingBytes, remainingMs: isJudged ? remainingBytes / bytesPerMs : 0 };
 }
 

@@ -5,13 +5,13 @@
 
 import type { ByteRange } from '../byte-range.js';
 import { linkAbort } from '../linked-abort.js';
-import { monotonicMs, sleep } from '../time.js';
+import { sleep } from '../time.js';
 import type { Flow } from '../transport/flow.js';
 import { runAttempts } from './attempt-loop.js';
 import { createChunkGatherer } from './chunk-gatherer.js';
 import type { FetchContext } from './fetch-context.js';
 import type { ObjectBinding } from './object-binding.js';
-import { holdPiece, letGoPiece, type PieceProgress } from './piece-progress.js';
+import { holdPiece, letGoPiece, movePiece, type PieceProgress } from './piece-progress.js';
 import { type AttemptInfo, requestRange, type TakeBytes } from './range-request.js';
 
 /** Takes bytes and their offset in the object. A promise: the connection is not read until it resolves. */
@@ -85,8 +85,7 @@ export function createPieceTaker(
       context.counters.transferredBytes += bytes.length;
       deliveredTo ??= piece.position;
       const useful = bytes.subarray(0, Math.max(0, piece.end - piece.position));
-      piece.position += useful.length;
-      piece.movedAtMs = monotonicMs();
+      movePiece(piece, useful.length);
       gatherer.add(useful);
       const pauseMs = context.rateLimit?.spend(bytes.length) ?? 0;
       if (pauseMs >= 1) holdUntil(sleep(pauseMs, context.signal));

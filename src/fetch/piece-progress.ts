@@ -11,18 +11,20 @@ export interface PieceProgress {
   end: number;
   startedAt: number;
   readonly startedAtMs: number;
+  /** When the first bytes came, and the byte after them. */
+  first: { readonly atMs: number; readonly position: number } | undefined;
   /** When the last byte came, or the connection was last let go. */
   movedAtMs: number;
   /** How long its connection was held by the receiver, and since when it is. Time that says nothing about the network. */
   heldMs: number;
   heldSinceMs: number | undefined;
-  /** How often bytes of this piece were taken over already. */
-  readonly takeovers: number;
+  /** How many connections that were to bring these bytes were given up. */
+  readonly givenUp: number;
   /** Ends the request that is under way, when nothing is left for it to bring. */
   cancel(): void;
 }
 
-export function startPiece(part: Part, start: number, end: number, takeovers: number = 0): PieceProgress {
+export function startPiece(part: Part, start: number, end: number, givenUp: number = 0): PieceProgress {
   const nowMs = monotonicMs();
   return {
     part,
@@ -30,10 +32,11 @@ export function startPiece(part: Part, start: number, end: number, takeovers: nu
     end,
     startedAt: start,
     startedAtMs: nowMs,
+    first: undefined,
     movedAtMs: nowMs,
     heldMs: 0,
     heldSinceMs: undefined,
-    takeovers,
+    givenUp,
     cancel: () => {},
   };
 }
@@ -50,8 +53,21 @@ export function letGoPiece(piece: PieceProgress): void {
   piece.heldSinceMs = undefined;
 }
 
-/** Milliseconds in which its bytes could come, at least 1. */
-export function readingMs(piece: PieceProgress, nowMs: number): number {
-  const heldMs = piece.heldMs + (piece.heldSinceMs === undefined ? 0 : nowMs - piece.heldSinceMs);
-  return Math.max(1, nowMs - piece.startedAtMs - heldMs);
+/** More bytes came. */
+export function movePiece(piece: PieceProgress, byteCount: number): void {
+  piece.position += byteCount;
+  piece.movedAtMs = monotonicMs();
+  piece.first ??= { atMs: piece.movedAtMs, position: piece.position };
+}
+
+/** Milliseconds since its first bytes in which more could come. */
+export function readingMs({ first, heldMs, heldSinceMs }: PieceProgress, nowMs: number): number {
+  if (first === undefined) return 0;
+  return nowMs - first.atMs - heldMs - (heldSinceMs === undefined ? 0 : nowMs - heldSinceMs);
+}
+
+/** Bytes per millisecond after the first ones, whose wait is not part of the rate; undefined before there is any. */
+export function rateOf(piece: PieceProgress, nowMs: number): number | undefined {
+  const byteCount = piece.position - (piece.first?.position ?? piece.position);
+  return byteCount === 0 ? undefined : byteCount / Math.max(1, readingMs(piece, nowMs));
 }

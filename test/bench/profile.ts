@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { number, tableText } from './bench-table.js';
-import { runProgram } from './contestant.js';
+import { type Measurement, runProgram } from './contestant.js';
 import { partstreamFile } from './file-contestants.js';
 import { CONCURRENCY, type Stage } from './stage.js';
 import { httpsTarget, httpTarget } from './tables/file.js';
@@ -26,8 +26,15 @@ export async function profileTable(stage: Stage, table: string): Promise<void> {
     const nodeFlags = ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', directory];
     const run = profiled(stage, nodeFlags)[table];
     if (run === undefined) throw new Error(`no profile of ${table}; of ${Object.keys(profiled(stage, [])).join(', ')}`);
-    const { wallS = Number.NaN, cpuS = Number.NaN } = await run();
-    console.log(`\n## profile of ${table}: ${number(wallS)} s, ${number(cpuS)} s of CPU on all threads\n`);
+    const { wallS, cpuS, mainUserS, mainSystemS, othersUserS, othersSystemS } = await run();
+    const s = (value: number | undefined) => number(value ?? Number.NaN);
+    console.log(`\n## profile of ${table}: ${s(wallS)} s, ${s(cpuS)} s of CPU on all threads\n`);
+    console.log(
+      `main thread: ${s(mainUserS)} s of its own code, ${s(mainSystemS)} s in the kernel (reading sockets, page faults)`,
+    );
+    console.log(
+      `other threads: ${s(othersUserS)} s of their own (V8's compiler and collector), ${s(othersSystemS)} s in the kernel (writing)\n`,
+    );
     const [file] = readdirSync(directory);
     if (file === undefined) throw new Error('no profile was written');
     printProfile(JSON.parse(readFileSync(join(directory, file), 'utf8')) as CpuProfile);
@@ -36,10 +43,7 @@ export async function profileTable(stage: Stage, table: string): Promise<void> {
   }
 }
 
-function profiled(
-  stage: Stage,
-  nodeFlags: readonly string[],
-): Record<string, () => Promise<{ wallS?: number; cpuS?: number }>> {
+function profiled(stage: Stage, nodeFlags: readonly string[]): Record<string, () => Promise<Measurement>> {
   const { nginx, objectUrlPath, smallUrlPath, options } = stage;
   return {
     'http-file': () => partstreamFile(stage, httpTarget(stage), {}, { nodeFlags }).run(0),
@@ -70,7 +74,8 @@ function printProfile({ nodes, samples, timeDeltas }: CpuProfile): void {
   const top = [...selfUs].sort(([, a], [, b]) => b - a).slice(0, SHOWN);
   const rows = top.map(([name, us]) => [name, number(us / 1000), number((us / totalUs) * 100)]);
   console.log(tableText(['function of the main thread', 'self ms', '%'], rows));
-  console.log('(program): native code, the kernel included. (idle): waiting. The start of the process is in it.');
+  console.log('(idle): waiting, and the kernel while it reads sockets. (program): other native code.');
+  console.log('The start of the process is in the table, and not in the seconds above.');
 }
 
 function frameText({ functionName, url, lineNumber }: CpuProfile['nodes'][number]['callFrame']): string {
