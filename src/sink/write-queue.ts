@@ -22,18 +22,18 @@ export interface WriteTarget {
   onFailure(error: unknown): void;
 }
 
-/** Two keep a disk busy, and leave the rest of libuv's four threads to others. */
-const WRITES_IN_FLIGHT = 2;
+/** Three keep a disk busy, and leave one of libuv's four threads to others. */
+const WRITES_IN_FLIGHT = 3;
 /** A span is written when it reaches the next multiple of this in the file: the end of a part is one, as a rule. */
-const WRITE_BYTES = 512 * 1024;
+const WRITE_BYTES = 1024 * 1024;
 /** While the disk is slow, neighbours are written together up to this; no write then takes long. */
-const MAX_SPAN_BYTES = 4 * 1024 * 1024;
+const MAX_SPAN_BYTES = 8 * 1024 * 1024;
 const MAX_SPAN_CHUNKS = 512;
 /** How often spans that do not grow any more are looked for, and how many looks a growing one may wait. */
 const LOOK_EVERY_MS = 5;
 const MAX_LOOKS = 4;
 /** More than this need not wait for the disk: whoever sends is told to stop. */
-const MAX_HELD_BYTES = 16 * 1024 * 1024;
+const MAX_HELD_BYTES = 48 * 1024 * 1024;
 
 export class WriteQueue {
   readonly #target: WriteTarget;
