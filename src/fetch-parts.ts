@@ -102,7 +102,12 @@ async function fetchInto(
   window: ReadAheadWindow,
 ): Promise<void> {
   const { signal } = context;
-  const deliver: DeliverBytes = (offset, bytes) => push(placeChunk(offset, bytes, window));
+  // Invariant: a caller's dispatcher is never paused for want of a reader: what it brings was reserved.
+  const holds = context.options.dispatcher === undefined;
+  const deliver: DeliverBytes = (offset, bytes) => {
+    const ready = push(placeChunk(offset, bytes, window));
+    return holds ? ready : undefined;
+  };
   /** Bytes that nobody reserved: taken as they come, and the connection is held while the window is full. */
   const deliverUnreserved: DeliverBytes = (offset, bytes) => {
     window.take(bytes.length);

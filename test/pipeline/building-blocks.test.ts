@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, gzipSync } from 'node:zlib';
+import { Agent } from 'undici';
 import { describe, expect, it } from 'vitest';
 import {
   createReassembler,
@@ -17,7 +18,7 @@ import {
   planParts,
 } from '../../src/index.js';
 import { changeObjectAfter } from '../fixtures/answer-faults.js';
-import { latency, reset, slowBody } from '../fixtures/connection-faults.js';
+import { closeAfterResponse, latency, reset, slowBody } from '../fixtures/connection-faults.js';
 import { bytesObject, expectRamp, ramp, type TestObject } from '../fixtures/ramp.js';
 import { failureOf, freshPath, PART, partRanges, pause, QUICK, rangesOf, recorder, serve } from './download-bench.js';
 
@@ -54,6 +55,38 @@ describe('fetchParts', () => {
     expect(bytes().length).toBe(SIZE);
     expectRamp(bytes());
     expect(server.requests.every(({ headers }) => headers['if-match'] === object.etag)).toBe(true);
+  });
+
+  it("a caller's dispatcher is never paused for want of a reader, also where the server closes each connection", async () => {
+    const { server, object, parts } = await discovered(ramp(SIZE), [closeAfterResponse()]);
+    const dispatcher = new Agent();
+    const { events, all } = recorder();
+    const chunks = fetchParts(server.url, object, parts, { ...QUICK, concurrency: 4, events, dispatcher });
+    const received: PlacedChunk[] = [];
+    for await (const chunk of chunks as AsyncIterable<PlacedChunk>) {
+      if (received.length < 20) await pause(5);
+      received.push(chunk);
+      chunk.release();
+    }
+    await dispatcher.destroy();
+    expect(received.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBe(SIZE);
+    expect(all.filter(({ name }) => name === 'partRetrying')).toEqual([]);
+  });
+
+  it('hold their connections, and fetch nothing twice, while the reader has enough', async () => {
+    const { server, object, parts } = await discovered(ramp(SIZE));
+    const { events, all } = recorder();
+    const chunks = fetchParts(server.url, object, parts, { ...QUICK, concurrency: 4, events });
+    const received: PlacedChunk[] = [];
+    for await (const chunk of chunks as AsyncIterable<PlacedChunk>) {
+      if (received.length < 20) await pause(40);
+      received.push(chunk);
+      chunk.release();
+    }
+    received.sort((a, b) => a.offset - b.offset);
+    expectRamp(Buffer.concat(received.map(({ bytes }) => bytes)));
+    expect(all.filter(({ name }) => name === 'partHedged' || name === 'partRetrying')).toEqual([]);
+    expect(rangesOf(server)).toEqual(partRanges(SIZE));
   });
 
   it('go through gunzip as documented', async () => {
