@@ -30,8 +30,8 @@ const WRITE_BYTES = 1024 * 1024;
 const MAX_SPAN_BYTES = 8 * 1024 * 1024;
 const MAX_SPAN_CHUNKS = 512;
 /** How often spans that do not grow any more are looked for, and how many looks a growing one may wait. */
-const LOOK_EVERY_MS = 5;
-const MAX_LOOKS = 4;
+const LOOK_EVERY_MS = 2;
+const MAX_LOOKS = 10;
 /** More than this need not wait for the disk: whoever sends is told to stop. */
 const MAX_HELD_BYTES = 48 * 1024 * 1024;
 
@@ -126,9 +126,15 @@ export class WriteQueue {
           this.#inFlight -= 1;
           this.#heldBytes -= span.byteCount;
           this.#writeNext();
-          this.#waiters = this.#waiters.filter(({ isOver, resolve }) => !isOver() || resolve());
+          this.#wakeWaiters();
         });
     }
+  }
+
+  #wakeWaiters(): void {
+    const over = this.#waiters.filter(({ isOver }) => isOver());
+    this.#waiters = this.#waiters.filter((waiter) => !over.includes(waiter));
+    for (const { resolve } of over) resolve();
   }
 
   async #write(span: WriteSpan): Promise<void> {

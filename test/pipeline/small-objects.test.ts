@@ -25,6 +25,8 @@ async function namesWhileWaiting(size: number, partSize?: number): Promise<strin
   const download = downloadFile(server.url, join(directory, 'object'), options);
   download.catch(() => {});
   while (!(await readdir(directory)).includes('object.part')) await new Promise(setImmediate);
+  // The checkpoint is made just after it.
+  await new Promise((resolve) => setTimeout(resolve, 50));
   const names = await readdir(directory);
   controller.abort(new Error('seen enough'));
   await expect(download).rejects.toThrow('seen enough');

@@ -13,6 +13,7 @@ interface Situation {
   readonly concurrency: number;
   readonly partSize: number;
   readonly bufferBytes: number;
+  readonly hedge?: boolean;
   /** Undefined: nginx, at full speed. */
   readonly links?: LinkScript;
 }
@@ -69,6 +70,8 @@ function situationsOf(size: number): Situation[] {
       name: 'stream, head stalled',
       scenario: 'stalled-head',
       ...usual,
+      // Or another connection would bring the head after a second.
+      hedge: false,
       links: { bytesPerSecond: equalLinks(), latencyMs: 0, size, stall: { connection: 0, afterBytes: 64 * 1024 } },
     },
     {
@@ -81,7 +84,7 @@ function situationsOf(size: number): Situation[] {
 }
 
 function memoryContestant(stage: Stage, situation: Situation): Contestant {
-  const { name, scenario, concurrency, partSize, bufferBytes, links } = situation;
+  const { name, scenario, concurrency, partSize, bufferBytes, hedge = true, links } = situation;
   return {
     name,
     async run() {
@@ -89,7 +92,7 @@ function memoryContestant(stage: Stage, situation: Situation): Contestant {
       try {
         if (links !== undefined) await stage.links.reset(links);
         const url = links === undefined ? stage.nginx.http + stage.objectUrlPath : stage.links.url;
-        const options = { concurrency, partSize, bufferBytes };
+        const options = { concurrency, partSize, bufferBytes, hedge };
         const config = { scenario, url, options, out: join(directory.path, 'object.bin') };
         return await runProgram({ program: 'partstream-memory.mjs', config, nodeFlags: ['--expose-gc'] });
       } finally {
