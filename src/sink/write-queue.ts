@@ -5,7 +5,7 @@
 
 import type { ByteRange } from '../byte-range.js';
 import type { PlacedChunk } from '../part.js';
-import { after, type Timer } from '../time.js';
+import { after, type Timer, TurnBudget } from '../time.js';
 import type { BlockLedger } from './block-ledger.js';
 import type { PartFile } from './part-file.js';
 import { bytesOf, touchingRuns, WriteSpan } from './write-span.js';
@@ -32,8 +32,10 @@ const MAX_SPAN_CHUNKS = 512;
 /** How often spans that do not grow any more are looked for, and how many looks a growing one may wait. */
 const LOOK_EVERY_MS = 2;
 const MAX_LOOKS = 10;
-/** More than this need not wait for the disk: whoever sends is told to stop. */
-const MAX_HELD_BYTES = 48 * 1024 * 1024;
+/** A slow CRC takes no more than this of one turn of the event loop. */
+const CRC_TURN_MS = 4;
+/** More than this need not wait for the disk: whoever sends is told to stop. It also bounds what one turn of the loop reads. */
+const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
 export class WriteQueue {
   readonly #target: WriteTarget;
@@ -42,6 +44,7 @@ export class WriteQueue {
   readonly #ready: Set<WriteSpan> = new Set();
   /** Both of them, by the offset at which a chunk would continue them. */
   readonly #byEnd: Map<number, WriteSpan> = new Map();
+  readonly #turn: TurnBudget = new TurnBudget(CRC_TURN_MS);
   #inFlight = 0;
   #heldBytes = 0;
   #timer: Timer | undefined;
@@ -144,7 +147,10 @@ export class WriteQueue {
       const [start, end] = [run[0]?.start ?? 0, run.at(-1)?.end ?? 0];
       const written = part.write(bytesOf(span, { start, end }), start);
       // Invariant: the CRC is that of the bytes that were handed to the write. Computed while the system writes them.
-      const crcs = run.map((piece) => ledger.crc.of(bytesOf(span, piece)));
+      const crcs: bigint[] = [];
+      // Looked at below, and perhaps only some turns after it failed.
+      written.catch(() => {});
+      for (const piece of run) crcs.push(await this.#turn.work(() => ledger.crc.of(bytesOf(span, piece))));
       await written;
       for (const [index, piece] of run.entries()) ledger.settle(piece, crcs[index] ?? 0n);
       onWritten(end - start);
