@@ -35,7 +35,7 @@ const MAX_LOOKS = 10;
 /** A slow CRC takes no more than this of one turn of the event loop. */
 const CRC_TURN_MS = 4;
 /** More than this need not wait for the disk: whoever sends is told to stop. It also bounds what one turn of the loop reads. */
-const MAX_HELD_BYTES = 16 * 1024 * 1024;
+const MAX_HELD_BYTES = 24 * 1024 * 1024;
 
 export class WriteQueue {
   readonly #target: WriteTarget;
