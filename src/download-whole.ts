@@ -39,8 +39,7 @@ export async function downloadWhole(
     }, part);
     context.emit('partCompleted', { part });
     const verification = announceVerification(context, verifier.finish());
-    context.signal.throwIfAborted();
-    await publishWholeFile(destination, chunks);
+    await publishWholeFile(destination, chunks, context.signal);
     isPublished = true;
     for (const bytes of chunks) recycleBytes(bytes);
     meter.finish();

@@ -111,7 +111,7 @@ async function fetchInto(
   /** Bytes that nobody reserved: taken as they come, and the connection is held while the window is full. */
   const deliverUnreserved: DeliverBytes = (offset, bytes) => {
     window.take(bytes.length);
-    const ready = push(placeChunk(offset, bytes, window));
+    const ready = deliver(offset, bytes);
     return window.isFull ? window.acquire(1, signal).then(() => window.release(1)) : ready;
   };
   const [first] = parts;

@@ -71,10 +71,14 @@ async function removeTraces(ops: FileOps, journal: JournalFile | undefined): Pro
   await ops.unlink(journal.path).catch(() => undefined);
 }
 
-async function replaceDestination(context: PublishContext): Promise<void> {
+/** Gives the file at `from` the destination's name, in the place of what has it. */
+export async function replaceDestination(
+  context: Pick<PublishContext, 'ops' | 'destination' | 'signal' | 'checkLock'>,
+  from: string = context.destination.partPath,
+): Promise<void> {
   const { ops, destination } = context;
   try {
-    await retryWhileBusy(context, () => ops.rename(destination.partPath, destination.path));
+    await retryWhileBusy(context, () => ops.rename(from, destination.path));
   } catch (error) {
     if (['EISDIR', 'ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) {
       throw new DestinationError(destination.path, 'directory', 'is a directory', { cause: error });
@@ -125,7 +129,10 @@ const BUSY = new Set(['EPERM', 'EBUSY', 'EACCES']);
 const BUSY_LIMIT_MS = 10_000;
 
 /** Virus scanners and indexers hold a file for a moment just after it was closed. */
-async function retryWhileBusy({ signal, checkLock }: PublishContext, run: () => Promise<void>): Promise<void> {
+async function retryWhileBusy(
+  { signal, checkLock }: Pick<PublishContext, 'signal' | 'checkLock'>,
+  run: () => Promise<void>,
+): Promise<void> {
   const startMs = monotonicMs();
   for (let delayMs = 10; ; delayMs = Math.min(2 * delayMs, 1000)) {
     try {

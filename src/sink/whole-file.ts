@@ -6,11 +6,11 @@
 
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
-import { DestinationError, DiskError } from '../errors.js';
+import { DiskError } from '../errors.js';
 import type { Destination } from './destination.js';
 import { type FileOps, nodeFileOps, OPEN_NEW } from './file-ops.js';
 import { fitName } from './fit-name.js';
-import { errorCode } from './own-file.js';
+import { replaceDestination } from './publish-file.js';
 import { syncDirectory } from './sync-directory.js';
 
 /** Unlike any other name: of this process, and of this call. */
@@ -23,33 +23,37 @@ let lastToken = 0;
  * @throws {DestinationError} when a directory has appeared at the destination
  */
 export async function publishWholeFile(
-  { path }: Destination,
+  destination: Destination,
   chunks: readonly Uint8Array[],
+  signal: AbortSignal,
   ops: FileOps = nodeFileOps,
 ): Promise<void> {
+  const { path } = destination;
   const directory = dirname(path);
   const temporary = join(directory, fitName(basename(path), `.part.${TOKEN_PREFIX}${++lastToken}`));
   try {
     // Invariant: bytes come under the destination's name only when all of them are on disk and right.
     await writeFile(temporary, chunks, ops);
-    await ops.rename(temporary, path);
+    signal.throwIfAborted();
+    await replaceDestination({ ops, destination, signal, checkLock: async () => {} }, temporary);
   } catch (error) {
     await ops.unlink(temporary).catch(() => undefined);
-    if (errorCode(error) === 'EISDIR') {
-      throw new DestinationError(path, 'directory', 'is a directory', { cause: error });
-    }
-    throw error instanceof DiskError ? error : new DiskError(path, error);
+    throw error;
   }
   // Invariant: success is reported only after the new name is on disk.
   await syncDirectory(ops, directory);
 }
 
 async function writeFile(path: string, chunks: readonly Uint8Array[], ops: FileOps): Promise<void> {
-  const file = await ops.open(path, OPEN_NEW, 0o644);
   try {
-    await file.write(chunks, 0);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await ops.open(path, OPEN_NEW, 0o644);
+    try {
+      await file.write(chunks, 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw new DiskError(path, error);
   }
 }

@@ -48,7 +48,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     guarantee: 'the bytes of a small object are on the disk before they have its name',
     file: 'src/sink/whole-file.ts',
-    line: '    await file.sync();\n',
+    line: '      await file.sync();\n',
     broken: '',
     test: 'test/sink/whole-file.test.ts',
   },

@@ -10,6 +10,7 @@ import { PowerLossFileSystem, randomFrom } from './power-loss-file-ops.js';
 import { rampBytes, temporaryDirectory } from './sink-fixture.js';
 
 const bytes = rampBytes(100_000);
+const never = new AbortController().signal;
 const chunks = [bytes.subarray(0, 1000), bytes.subarray(1000)];
 
 async function setUp(before?: FaultyFileOps['before']) {
@@ -23,7 +24,7 @@ describe('a whole file', () => {
   it('replaces what was there, can be read by others as umask allows, and leaves nothing beside it', async () => {
     const { directory, path, destination, ops } = await setUp();
     await writeFile(path, 'old', { mode: 0o600 });
-    await publishWholeFile(destination, chunks, ops);
+    await publishWholeFile(destination, chunks, never, ops);
     expect((await readFile(path)).equals(bytes)).toBe(true);
     expect((await stat(path)).mode & 0o777).toBe(0o644 & ~process.umask());
     expect(await readdir(directory)).toEqual(['object']);
@@ -32,7 +33,7 @@ describe('a whole file', () => {
 
   it("bytes come under the destination's name only when all of them are on disk and right", async () => {
     const { directory, destination, ops } = await setUp();
-    await publishWholeFile(destination, chunks, ops);
+    await publishWholeFile(destination, chunks, never, ops);
     const short = ops.calls.map(({ op, path }) => `${op} ${path === directory ? 'directory' : 'file'}`);
     expect(short).toEqual([
       ...['open file', 'file.write file', 'file.sync file', 'file.close file', 'rename file'],
@@ -47,23 +48,30 @@ describe('a whole file', () => {
         if (call.path !== directory) failing(op, '', 'EIO')(call);
       });
       await writeFile(path, 'old');
-      await expect(publishWholeFile(destination, chunks, ops)).rejects.toThrow(DiskError);
+      await expect(publishWholeFile(destination, chunks, never, ops)).rejects.toThrow(DiskError);
       expect(await readdir(directory)).toEqual(['object']);
       expect(await readFile(path, 'utf8')).toBe('old');
       expect(ops.openFiles).toBe(0);
     },
   );
 
+  it('is not published once the download was aborted', async () => {
+    const { directory, destination, ops } = await setUp();
+    const reason = new Error('not now');
+    await expect(publishWholeFile(destination, chunks, AbortSignal.abort(reason), ops)).rejects.toBe(reason);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
   it('success is reported only after the new name is on disk', async () => {
     const { directory, destination, ops } = await setUp();
     ops.before = (call) => failing('file.sync', directory, 'EIO')(call);
-    await expect(publishWholeFile(destination, chunks, ops)).rejects.toThrow(DiskError);
+    await expect(publishWholeFile(destination, chunks, never, ops)).rejects.toThrow(DiskError);
   });
 
   it('says so when a directory has appeared at the destination', async () => {
     const { directory, path, destination, ops } = await setUp();
     await mkdir(path);
-    await expect(publishWholeFile(destination, chunks, ops)).rejects.toThrow(DestinationError);
+    await expect(publishWholeFile(destination, chunks, never, ops)).rejects.toThrow(DestinationError);
     expect(await readdir(directory)).toEqual(['object']);
   });
 
@@ -78,7 +86,7 @@ describe('a whole file', () => {
       const disk = new PowerLossFileSystem();
       disk.put('/d/object', Buffer.from('old'));
       disk.callsLeft = Math.floor(random() * 10);
-      const isPublished = await publishWholeFile(destination, chunks, disk.ops).then(
+      const isPublished = await publishWholeFile(destination, chunks, never, disk.ops).then(
         () => true,
         () => false,
       );
