@@ -1,4 +1,4 @@
-import { watch } from 'node:fs';
+import { statSync, watch } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,9 +24,10 @@ async function namesWhileWaiting(size: number, partSize?: number): Promise<strin
   const options = { signal: controller.signal, retry: { attempts: 1 }, ...(partSize !== undefined && { partSize }) };
   const download = downloadFile(server.url, join(directory, 'object'), options);
   download.catch(() => {});
-  while (!(await readdir(directory)).includes('object.part')) await new Promise(setImmediate);
-  // The checkpoint is made just after it.
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // Nothing is written before the checkpoint is there, if there is to be one.
+  await expect
+    .poll(() => statSync(join(directory, 'object.part'), { throwIfNoEntry: false })?.size ?? 0)
+    .toBeGreaterThan(0);
   const names = await readdir(directory);
   controller.abort(new Error('seen enough'));
   await expect(download).rejects.toThrow('seen enough');
