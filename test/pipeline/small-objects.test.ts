@@ -45,7 +45,10 @@ describe('a small object', () => {
     await server.close();
   });
 
-  it('that comes at once needs no lock: nothing but the file is ever beside the destination', async () => {
+  // "At once" is within 100 ms, which a busy machine may miss.
+  it('that comes at once needs no lock: nothing but the file is ever beside the destination', {
+    retry: 5,
+  }, async () => {
     const server = await rangeServer(ramp(200 * KIB));
     const seen = new Set<string>();
     const watcher = watch(directory, (_event, name) => seen.add(name ?? ''));
@@ -62,9 +65,10 @@ describe('a small object', () => {
   it('waits its turn like any other: a destination that is locked on disk, or claimed by this process, is refused', async () => {
     const server = await rangeServer(ramp(200 * KIB), [], { bytesPerSecond: 4 * KIB * KIB });
     const path = join(directory, 'object');
-    const first = downloadFile(server.url, path);
-    await expect(downloadFile(server.url, path)).rejects.toThrow(LockedError);
-    await first;
+    // Whichever of the two comes first, the other one is refused.
+    const both = await Promise.allSettled([downloadFile(server.url, path), downloadFile(server.url, path)]);
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(both.find(({ status }) => status === 'rejected')).toHaveProperty('reason', expect.any(LockedError));
     const lock = await acquireDestinationLock({ path, lockPath: `${path}.part.lock` }, { waitMs: 0 });
     const before = server.requests.length;
     await expect(downloadFile(server.url, path)).rejects.toThrow(LockedError);
