@@ -15,8 +15,8 @@ import { openCheckpointSink } from './sink/open-checkpoint-sink.js';
 import { hasCheckpoint, peekCheckpoint } from './sink/peek-checkpoint.js';
 import { blockAlgorithm, type VerificationPlan } from './verify/verification.js';
 
-/** The smallest block of a checkpoint. */
-const MIN_BLOCK_BYTES = 1024 * 1024;
+/** An object up to this size is fetched again rather than recorded, if one response brings it. */
+const MAX_SMALL_BYTES = 1024 * 1024;
 
 /** How long a small object may take before its destination is locked for other processes, too. */
 const WHOLE_WITHIN_MS = 100;
@@ -106,16 +106,16 @@ export async function openFileDownload(
   }
 }
 
-/** One response brings all of it, and less than a block, so that a call that is cut short would leave nothing to go on from. */
+/** One response brings all of it, and so little that a call that is cut short need leave nothing to go on from. */
 function isSmall({ range, wanted }: Opening): boolean {
   const isOneResponse = range.start === wanted.start && range.end === wanted.end;
-  return isOneResponse && byteLength(wanted) > 0 && byteLength(wanted) <= MIN_BLOCK_BYTES;
+  return isOneResponse && byteLength(wanted) > 0 && byteLength(wanted) <= MAX_SMALL_BYTES;
 }
 
-/** One response that brings less than a block leaves nothing to go on from; unless a checkpoint is there to be replaced. */
+/** Of a small object nothing is recorded; unless a checkpoint is there to be replaced. */
 async function isWorthRecording({ range, wanted }: Opening, place: Destination): Promise<boolean> {
   const isWhole = range.start === wanted.start && range.end === wanted.end;
-  return !isWhole || byteLength(wanted) > MIN_BLOCK_BYTES || (await hasCheckpoint(place));
+  return !isWhole || byteLength(wanted) > MAX_SMALL_BYTES || (await hasCheckpoint(place));
 }
 
 /** The first bytes that a checkpoint lacks; one byte, to discover the object, when it lacks none. */

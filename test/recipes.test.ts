@@ -146,7 +146,7 @@ describe('recipes', () => {
     const second = await run('resume-after-a-crash.mjs', args, environment);
     expect([second.code, second.errors]).toEqual([0, '']);
     const [, fetched, resumed] = /fetched (\d+), resumed (\d+) of/.exec(second.output)?.map(Number) ?? [];
-    expect(resumed).toBeGreaterThanOrEqual(MiB);
+    expect(resumed).toBeGreaterThanOrEqual(MiB / 2);
     expect(fetched).toBeLessThan(object.size);
     expect(second.output).toContain(`${resumed} bytes are on the disk already`);
     expect(second.output).toContain('verification: crc64ecma');

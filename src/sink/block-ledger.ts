@@ -8,7 +8,7 @@ import type { Crc } from '../verify/crc.js';
 import { BLOCK_UNIT_BYTES, type BlockRun, MAX_BLOCKS } from './journal-record.js';
 import { OpenBlock } from './open-block.js';
 
-/** Bytes of a block of a file of `length` bytes: the least that keeps a journal short, in whole MiB. */
+/** Bytes of a block of a file of `length` bytes: the least that keeps a journal short, in steps of 512 KiB. */
 export function blockBytesFor(length: number): number {
   return Math.max(1, Math.ceil(length / MAX_BLOCKS / BLOCK_UNIT_BYTES)) * BLOCK_UNIT_BYTES;
 }

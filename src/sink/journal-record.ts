@@ -9,7 +9,7 @@ import { CRC_ALGORITHMS, type CrcAlgorithm, isCrcAlgorithm } from '../verify/crc
 export const JOURNAL_VERSION = 1;
 export const MAX_LINE_BYTES = 4096;
 export const MAX_BLOCKS = 65_536;
-export const BLOCK_UNIT_BYTES: number = 1024 * 1024;
+export const BLOCK_UNIT_BYTES: number = 512 * 1024;
 
 /** What the blocks are blocks of. */
 export interface HeaderRecord {

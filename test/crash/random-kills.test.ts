@@ -8,6 +8,7 @@ import { type PacedServer, runToEnd, startServer, Worker } from './processes.js'
 import { count, FIRST_SEED, inLanes, openDirectory, pick, randomFrom, report } from './suite.js';
 
 const MiB = 1024 * 1024;
+const BLOCK_BYTES = MiB / 2;
 const SIZE = 24 * MiB + 54_321;
 const CONCURRENCY = 4;
 /** Of each connection. */
@@ -47,11 +48,11 @@ function planOf(random: () => number): Plan {
   const hedge = random() < 0.3;
   const durability = pick(random, ['none', 'checkpoint', 'strict'] as const);
   // A part that begins within a block keeps the block before it open, too.
-  const openBlocks = partSize % MiB === 0 ? CONCURRENCY : 2 * CONCURRENCY;
+  const openBlocks = partSize % BLOCK_BYTES === 0 ? CONCURRENCY : 2 * CONCURRENCY;
   return {
     options: { partSize, hedge, durability, concurrency: CONCURRENCY },
     kills: 2 + Math.floor(random() * 7),
-    toleratedBytes: hedge ? undefined : openBlocks * MiB + UNRECORDED_TRAFFIC + ON_THEIR_WAY,
+    toleratedBytes: hedge ? undefined : openBlocks * BLOCK_BYTES + UNRECORDED_TRAFFIC + ON_THEIR_WAY,
   };
 }
 

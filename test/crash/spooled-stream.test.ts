@@ -12,7 +12,8 @@ const CONCURRENCY = 4;
 const BYTES_PER_SECOND = 4 * MiB;
 /** Beside other test files a process may have to wait for its turn to record what it has. */
 const UNRECORDED_MS = count('CRASH_UNRECORDED_MS', 300, 100);
-const TOLERATED_BYTES = CONCURRENCY * MiB + CONCURRENCY * BYTES_PER_SECOND * (UNRECORDED_MS / 1000);
+const BLOCK_BYTES = MiB / 2;
+const TOLERATED_BYTES = CONCURRENCY * BLOCK_BYTES + CONCURRENCY * BYTES_PER_SECOND * (UNRECORDED_MS / 1000);
 const ROUNDS = count('CRASH_SPOOLS', 4, 50);
 const object = ramp(SIZE, 29);
 

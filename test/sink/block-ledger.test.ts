@@ -18,10 +18,12 @@ function write(ledger: BlockLedger, bytes: Buffer, start: number, end: number): 
 
 describe('the block ledger', () => {
   it.each([
-    [0, MiB],
-    [1, MiB],
+    [0, MiB / 2],
+    [1, MiB / 2],
+    [32_768 * MiB, MiB / 2],
+    [32_768 * MiB + 1, MiB],
     [65_536 * MiB, MiB],
-    [65_536 * MiB + 1, 2 * MiB],
+    [65_536 * MiB + 1, 1.5 * MiB],
     [1024 * 1024 * MiB, 16 * MiB],
   ])('a file of %d bytes has blocks of %d bytes', (length, blockBytes) => {
     expect(blockBytesFor(length)).toBe(blockBytes);

@@ -67,8 +67,11 @@ describe('resuming', () => {
     await file.write(Buffer.from([1, 2, 3]), 0, 3, MiB + 500);
     await file.close();
     const sink = await openSink(path, objectOf(SIZE));
-    expect(await sink.recheck()).toEqual([{ start: MiB, end: 2 * MiB }]);
-    expect(sink.completed).toEqual([{ start: 0, end: MiB }]);
+    expect(await sink.recheck()).toEqual([{ start: MiB, end: 1.5 * MiB }]);
+    expect(sink.missing()).toEqual([
+      { start: MiB, end: 1.5 * MiB },
+      { start: half.end, end: SIZE },
+    ]);
     expect(await sink.recheck()).toEqual([]);
     await feed(sink, chunksOf(bytes, sink.missing()));
     await sink.publish();
@@ -83,7 +86,7 @@ describe('resuming', () => {
     const sink = await openSink(path, objectOf(SIZE));
     await feed(sink, chunksOf(bytes, sink.missing()));
     await expect(sink.publish()).rejects.toMatchObject({ code: 'PS_ERR_CHECKPOINT' });
-    expect(sink.missing()).toEqual([{ start: 0, end: MiB }]);
+    expect(sink.missing()).toEqual([{ start: 0, end: MiB / 2 }]);
   });
 
   it('the check goes on while other bytes are being written', async () => {
