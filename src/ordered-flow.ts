@@ -11,7 +11,7 @@ import type { FetchContext } from './fetch/fetch-context.js';
 import type { Opening } from './fetch/opening.js';
 import { createFetchStream } from './fetch-parts.js';
 import { openFileDownload, type SizedDownload } from './open-file-download.js';
-import type { Part, PlacedChunk } from './part.js';
+import { type Part, type PlacedChunk, recycleChunk } from './part.js';
 import { choosePartSize, planParts } from './plan/part-planner.js';
 import type { CheckpointSink } from './sink/checkpoint-sink.js';
 import { resolveDestination } from './sink/destination.js';
@@ -106,17 +106,23 @@ function createTee(sink: CheckpointSink): Transform {
     objectMode: true,
     transform(chunk: PlacedChunk, _encoding, done) {
       let holders = 2;
+      let isKept = false;
       const place = (): PlacedChunk => {
         let isHeld = true;
+        const letGo = (keeps: boolean) => {
+          if (!isHeld) return;
+          isHeld = false;
+          isKept ||= keeps;
+          holders -= 1;
+          if (holders > 0) return;
+          if (isKept) chunk.release();
+          else recycleChunk(chunk);
+        };
         return {
           offset: chunk.offset,
           bytes: chunk.bytes,
-          release() {
-            if (!isHeld) return;
-            isHeld = false;
-            holders -= 1;
-            if (holders === 0) chunk.release();
-          },
+          release: () => letGo(true),
+          recycle: () => letGo(false),
         };
       };
       sink.write(place());

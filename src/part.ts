@@ -21,3 +21,9 @@ export interface PlacedChunk {
   /** Releases the chunk and gives its memory back; `bytes` must not be looked at any more. Idempotent. */
   recycle?(): void;
 }
+
+/** For whoever kept no view of the bytes. A chunk of somebody else's making may not know how to be recycled. */
+export function recycleChunk(chunk: PlacedChunk): void {
+  if (chunk.recycle === undefined) chunk.release();
+  else chunk.recycle();
+}

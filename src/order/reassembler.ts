@@ -1,14 +1,18 @@
 /**
  * Puts placed chunks in order: chunks in, in any order; the object's bytes out, in order, each exactly once. Takes every
- * chunk at once and releases it when its bytes have left, so memory is bounded by whoever hands out the chunks. Refuses
- * gaps: an end with bytes missing is an error.
+ * chunk at once and releases it when its bytes have left, so memory is bounded by whoever hands out the chunks. What
+ * leaves is a copy, the reader's own: a copy costs less than the collection of the large memory that sockets read into,
+ * which is read into again instead. Refuses gaps: an end with bytes missing is an error.
  */
 
 import { Duplex } from 'node:stream';
 import type { ByteRange } from '../byte-range.js';
 import { ProtocolError } from '../errors.js';
 import { checkInteger, checkKeys } from '../option-checks.js';
-import type { PlacedChunk } from '../part.js';
+import { type PlacedChunk, recycleChunk } from '../part.js';
+
+/** The most that leaves in one piece. */
+const MAX_COPY_BYTES = 256 * 1024;
 
 export interface ReassemblerOptions {
   /** Bytes that wait at the readable end for the consumer. @default 65_536 */
@@ -31,11 +35,14 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
   let hasInputEnded = false;
 
   const handOn = () => {
+    if (duplex.destroyed) return;
     for (let chunk = waiting.get(next); isWanted && chunk !== undefined; chunk = waiting.get(next)) {
       waiting.delete(next);
-      next += chunk.bytes.length;
-      isWanted = duplex.push(chunk.bytes);
-      chunk.release();
+      const { copy, rest } = cutCopy(chunk);
+      next += copy.length;
+      if (rest !== undefined) waiting.set(next, rest);
+      isWanted = duplex.push(copy);
+      if (rest === undefined) recycleChunk(chunk);
     }
     // The chunks that wait are contiguous by now: an empty map means that all have left.
     if (hasInputEnded && waiting.size === 0) duplex.push(null);
@@ -80,7 +87,8 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
     },
     read() {
       isWanted = true;
-      handOn();
+      // Later: a chunk that is pushed while one is being read would be copied into one piece with it.
+      process.nextTick(handOn);
     },
     destroy(error, done) {
       for (const chunk of waiting.values()) chunk.release();
@@ -89,6 +97,23 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
     },
   });
   return duplex;
+}
+
+/** The beginning of a chunk in memory of its own, and what is left of the chunk. */
+function cutCopy(chunk: PlacedChunk): { readonly copy: Buffer; readonly rest: PlacedChunk | undefined } {
+  const { offset, bytes } = chunk;
+  const piece = bytes.subarray(0, MAX_COPY_BYTES);
+  // Invariant: what a reader keeps is never memory that is read into again.
+  const copy = Buffer.allocUnsafeSlow(piece.length);
+  copy.set(piece);
+  if (piece.length === bytes.length) return { copy, rest: undefined };
+  const rest: PlacedChunk = {
+    offset: offset + piece.length,
+    bytes: bytes.subarray(piece.length),
+    release: () => chunk.release(),
+    recycle: () => recycleChunk(chunk),
+  };
+  return { copy, rest };
 }
 
 function heldBytes(chunks: ReadonlyMap<number, PlacedChunk>): number {

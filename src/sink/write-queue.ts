@@ -4,7 +4,7 @@
  */
 
 import type { ByteRange } from '../byte-range.js';
-import type { PlacedChunk } from '../part.js';
+import { type PlacedChunk, recycleChunk } from '../part.js';
 import { after, type Timer, TurnBudget } from '../time.js';
 import type { BlockLedger } from './block-ledger.js';
 import type { PartFile } from './part-file.js';
@@ -156,12 +156,6 @@ export class WriteQueue {
       onWritten(end - start);
     }
     // Invariant: a chunk is released only after its bytes were written.
-    for (const chunk of span.chunks) recycle(chunk);
+    for (const chunk of span.chunks) recycleChunk(chunk);
   }
-}
-
-/** Nobody needs the bytes after the write. A chunk of somebody else's making may not know how to be recycled. */
-function recycle(chunk: PlacedChunk): void {
-  if (chunk.recycle === undefined) chunk.release();
-  else chunk.recycle();
 }

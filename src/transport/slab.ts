@@ -4,12 +4,16 @@
  * after everyone who took bytes of it has given all of them back; otherwise the collector takes it.
  */
 
+import { monotonicMs } from '../time.js';
+
 /** Bytes of a slab: large reads cost least, but every connection holds the one that it reads into. */
 export const SLAB_BYTES: { readonly min: number; readonly max: number } = { min: 64 * 1024, max: 512 * 1024 };
 /** What the connections of a process hold in this way, as long as slabs need not be smaller than the least. */
 const SHARED_BYTES = 16 * 1024 * 1024;
-/** Bytes of slabs that wait to be used again. */
-const MAX_FREE_BYTES = 32 * 1024 * 1024;
+/** Bytes of slabs that wait to be used again: an ordered stream gives back its whole budget at once when its head comes. */
+const MAX_FREE_BYTES = 128 * 1024 * 1024;
+/** Free slabs that nobody needed for so long are given up. */
+const TRIM_EVERY_MS = 1000;
 
 interface Slab {
   readonly memory: Buffer;
@@ -25,6 +29,9 @@ const slabs = new WeakMap<ArrayBufferLike, Slab>();
 /** By their size; the last one used is the first to be used again, while the processor's cache still has it. */
 const free = new Map<number, Slab[]>();
 let freeBytes = 0;
+/** The least that was free since the last trim: so much was not needed. */
+let unneededBytes = 0;
+let trimmedAtMs = 0;
 let openFeeds = 0;
 
 /** What a connection reads into, and what waits there for the parser. */
@@ -88,6 +95,7 @@ export function createSlabFeed(minRoomBytes: number): SlabFeed {
       // Nobody reads any more: an idle process holds nothing.
       free.clear();
       freeBytes = 0;
+      unneededBytes = 0;
     },
   };
 }
@@ -117,6 +125,7 @@ function openSlab(): Slab {
   const reused = free.get(byteCount)?.pop();
   if (reused !== undefined) {
     freeBytes -= byteCount;
+    unneededBytes = Math.min(unneededBytes, freeBytes);
     return Object.assign(reused, { used: 0, users: 1, isFree: false });
   }
   // allocUnsafeSlow: memory of its own, not a piece of Node's shared pool, and not zeroed first.
@@ -141,9 +150,24 @@ function freeIfUnused(slab: Slab): void {
   if (slab.isFree || slab.users > 0 || slab.heldBytes !== 0) return;
   const byteCount = slab.memory.length;
   if (openFeeds === 0 || freeBytes + byteCount > MAX_FREE_BYTES) return;
+  trim();
   slab.isFree = true;
   freeBytes += byteCount;
   const sameSize = free.get(byteCount);
   if (sameSize === undefined) free.set(byteCount, [slab]);
   else sameSize.push(slab);
+}
+
+/** Gives up what was not needed of late, the slabs that were free longest first. */
+function trim(): void {
+  const nowMs = monotonicMs();
+  if (nowMs - trimmedAtMs < TRIM_EVERY_MS) return;
+  for (const [byteCount, sameSize] of free) {
+    const count = Math.min(sameSize.length, Math.floor(unneededBytes / byteCount));
+    sameSize.splice(0, count);
+    freeBytes -= count * byteCount;
+    unneededBytes -= count * byteCount;
+  }
+  unneededBytes = freeBytes;
+  trimmedAtMs = nowMs;
 }

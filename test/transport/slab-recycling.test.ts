@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createSlabFeed, endRead, holdBytes, recycleBytes, SLAB_BYTES } from '../../src/transport/slab.js';
 
 /** Reads `byteCount` bytes, as a socket does. */
@@ -54,6 +54,36 @@ describe('a slab', () => {
       expect(feed.room().buffer).not.toBe(bytes.buffer);
       leaveSlab(feed);
     }
+  });
+
+  it('that nobody needed for a second is given up, the others stay', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const feed = createSlabFeed(1024);
+    /** Uses so many slabs at once and gives them back. Returns how many of them were not there before. */
+    const use = (count: number): number => {
+      const held: Buffer[] = [];
+      for (let slab = 0; slab < count; slab += 1) {
+        const bytes = take(feed, feed.room().length);
+        holdBytes(bytes);
+        endRead(bytes);
+        held.push(bytes);
+      }
+      feed.room();
+      for (const bytes of held) recycleBytes(bytes);
+      const fresh = held.filter(({ buffer }) => !known.has(buffer));
+      for (const { buffer } of fresh) known.add(buffer);
+      return fresh.length;
+    };
+    const known = new WeakSet<ArrayBufferLike>();
+    use(40);
+    expect(use(40)).toBeLessThanOrEqual(1);
+    for (let second = 0; second < 3; second += 1) {
+      vi.advanceTimersByTime(1001);
+      expect(use(10)).toBe(0);
+    }
+    expect(use(40)).toBeGreaterThan(20);
+    feed.close();
+    vi.useRealTimers();
   });
 
   it('is not given out twice by bytes of no length that are given back late', () => {

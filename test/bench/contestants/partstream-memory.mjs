@@ -1,5 +1,5 @@
 /**
- * What partstream holds in one of five situations, above an idle process. First the situation is left alone, which gives
+ * What partstream holds in one of these situations, above an idle process. First the situation is left alone, which gives
  * the peak RSS as V8 collects by itself; then a forced collection says what is really held. Needs --expose-gc.
  */
 
@@ -25,7 +25,8 @@ const situations = {
   slow: slowReader,
   'stalled-head': readerOfAll,
   'one-byte': stoppedReader,
-  file,
+  file: () => atFullSpeed(file),
+  stream: () => atFullSpeed(stream),
 };
 await situations[scenario]();
 finish({ heldMiB: (heldMost - idleBytes) / 2 ** 20, peakRssMiB: (peakBytes - idleRssBytes) / 2 ** 20 });
@@ -55,14 +56,26 @@ async function slowReader() {
 }
 
 /** Once for the peak and once for what is held. */
-async function file() {
-  await downloadFile(http(url), out, options);
+async function atFullSpeed(download) {
+  await download();
   peakBytes = peakRssBytes();
-  rmSync(out);
   const timer = setInterval(look, SAMPLE_EVERY_MS);
-  await downloadFile(http(url), out, options);
+  await download();
   clearInterval(timer);
   look();
+}
+
+async function file() {
+  await downloadFile(http(url), out, options);
+  rmSync(out);
+}
+
+async function stream() {
+  let offset = 0;
+  for await (const chunk of createDownloadStream(http(url), options)) {
+    expectBytes(offset, chunk);
+    offset += chunk.length;
+  }
 }
 
 async function readAll(stream, pauseMs) {

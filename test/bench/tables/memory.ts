@@ -64,6 +64,7 @@ function situationsOf(size: number): Situation[] {
   const few = { concurrency: 8, partSize: MIB, bufferBytes: 8 * MIB };
   return [
     { name: 'file at full speed', scenario: 'file', ...usual },
+    { name: 'stream at full speed', scenario: 'stream', ...usual },
     { name: 'stream, reader stopped', scenario: 'stopped', ...usual },
     { name: 'stream, reader at 16 MiB/s', scenario: 'slow', ...usual },
     {
