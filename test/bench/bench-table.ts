@@ -24,14 +24,16 @@ export interface Figure {
   readonly limit: number;
   readonly isAtLeast: boolean;
   readonly unit: string;
+  /** The same of the least client: one that does nothing but keep our promises. NaN when there is none. */
+  readonly ofLeastClient: number;
 }
 
-export function atLeast(text: string, value: number, limit: number, unit = 'x'): Figure {
-  return { text, value, limit, unit, isAtLeast: true };
+export function atLeast(text: string, value: number, limit: number, unit = 'x', ofLeastClient = Number.NaN): Figure {
+  return { text, value, limit, unit, ofLeastClient, isAtLeast: true };
 }
 
-export function atMost(text: string, value: number, limit: number, unit = 'x'): Figure {
-  return { text, value, limit, unit, isAtLeast: false };
+export function atMost(text: string, value: number, limit: number, unit = 'x', ofLeastClient = Number.NaN): Figure {
+  return { text, value, limit, unit, ofLeastClient, isAtLeast: false };
 }
 
 export function isHeld({ value, limit, isAtLeast }: Figure): boolean {
@@ -39,9 +41,10 @@ export function isHeld({ value, limit, isAtLeast }: Figure): boolean {
 }
 
 export function figureText(figure: Figure): string {
-  const { text, value, limit, isAtLeast, unit } = figure;
+  const { text, value, limit, isAtLeast, unit, ofLeastClient } = figure;
   const verdict = Number.isNaN(value) ? 'not measured' : isHeld(figure) ? 'holds' : 'MISSED';
-  return `${verdict.padEnd(7)} ${text}: ${number(value)} ${unit} (${isAtLeast ? 'at least' : 'at most'} ${limit})`;
+  const least = Number.isNaN(ofLeastClient) ? '' : `; the least client: ${number(ofLeastClient)}`;
+  return `${verdict.padEnd(7)} ${text}: ${number(value)} ${unit} (${isAtLeast ? 'at least' : 'at most'} ${limit}${least})`;
 }
 
 /** Three significant digits, and never an exponent. */

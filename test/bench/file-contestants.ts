@@ -18,6 +18,8 @@ type RunInto = (out: string) => Promise<Measurement>;
 
 export const US = 'partstream';
 export const RAW = 'raw sockets';
+/** Keeps our promises and does nothing else: every byte checked, nothing blocks the event loop. */
+export const LEAST = 'least client';
 export const OBS_SDK = 'OBS SDK';
 export const ARIA2 = 'aria2 -x16';
 
@@ -51,6 +53,7 @@ export function allFileContestants(stage: Stage, target: Target): Contestant[] {
   const contestants = [
     partstreamFile(stage, target),
     nodeContestant(stage, RAW, 'raw-sockets-file.mjs', target),
+    nodeContestant(stage, LEAST, 'least-file.mjs', target),
     obsSdkFile(stage, target),
     nodeContestant(stage, 'AWS SDK getObject', 'aws-sdk-file.mjs', target),
     nodeContestant(stage, 'undici loop', 'undici-loop-file.mjs', target),
@@ -79,7 +82,7 @@ function fileContestant(stage: Stage, name: string, target: Target, runInto: Run
   return {
     name,
     async run(round) {
-      const directory = stage.outDirectory();
+      const directory = stage.outDirectory(target.size);
       try {
         const finish = await target.prepare?.(round);
         const out = join(directory.path, 'object.bin');

@@ -8,6 +8,7 @@ import type { Stage } from '../stage.js';
 
 const LOOPBACK = 'partstream, loopback';
 const PLAIN = 'node:http, 1 connection, loopback';
+const LEAST = 'undici, 1 connection, loopback';
 const LIMITED = 'partstream, 20 limited links';
 const WARM = 'partstream, 20 limited links, second download of its process';
 
@@ -22,6 +23,7 @@ export const stream: BenchTable = {
       [
         { name: LOOPBACK, run: () => runProgram({ program: 'partstream-stream.mjs', config: { url, size } }) },
         { name: PLAIN, run: () => runProgram({ program: 'plain-get-stream.mjs', config: { url, size } }) },
+        { name: LEAST, run: () => runProgram({ program: 'undici-stream.mjs', config: { url, size } }) },
         limitedStream(stage, LIMITED, equalLinks),
         limitedStream(stage, WARM, equalLinks, {}, url),
       ],
@@ -40,7 +42,13 @@ export const stream: BenchTable = {
         number(series.median('requests')),
       ]),
       figures: [
-        atLeast('speed of one node:http connection', of(PLAIN).median('wallS') / of(LOOPBACK).median('wallS'), 0.85),
+        atLeast(
+          'speed of one node:http connection',
+          of(PLAIN).median('wallS') / of(LOOPBACK).median('wallS'),
+          0.85,
+          'x',
+          of(PLAIN).median('wallS') / of(LEAST).median('wallS'),
+        ),
         atMost('time of the sum of 20 links', of(LIMITED).median('wallS') / ideal, 1.35),
         atMost(
           'first byte, in round trips (one, and less than another for the code)',
