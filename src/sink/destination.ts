@@ -42,37 +42,53 @@ export async function resolveDestination(
   options: DestinationOptions,
   ops: FileOps = nodeFileOps,
 ): Promise<Destination> {
-  const path =
-    typeof destination === 'string'
-      ? await resolvePath('destination', destination, ops)
-      : await resolveInside(destination.directory, localName(sourceName), ops);
-  const [directory, name] = [dirname(path), basename(path)];
-  const neighbours = {
-    partPath: join(directory, fitName(name, '.part')),
-    lockPath: join(directory, fitName(name, '.part.lock', MAX_NEIGHBOUR_BYTES)),
+  const { checkpoint } = options;
+  const isPath = typeof destination === 'string';
+  const given = isPath
+    ? checkPath('destination', destination)
+    : await resolveInside(destination.directory, localName(sourceName), ops);
+  const elsewhere = typeof checkpoint === 'string' ? await resolveCheckpoint(checkpoint, ops) : undefined;
+  const name = basename(given);
+  const names = {
+    part: fitName(name, '.part'),
+    lock: fitName(name, '.part.lock', MAX_NEIGHBOUR_BYTES),
+    checkpoint: fitName(name, '.part.checkpoint', MAX_NEIGHBOUR_BYTES),
   };
-  let checkpointPath: string | undefined;
-  if (options.checkpoint === true) {
-    checkpointPath = join(directory, fitName(name, '.part.checkpoint', MAX_NEIGHBOUR_BYTES));
-  } else if (options.checkpoint !== false) {
-    checkpointPath = await resolvePath('checkpoint', options.checkpoint, ops);
-    if ([path, neighbours.partPath, neighbours.lockPath].includes(checkpointPath)) {
-      throw new InvalidOptionError('checkpoint', `${checkpointPath} is needed for the download itself`);
-    }
-    if ((await lookAt(checkpointPath, ops))?.isDirectory()) {
-      throw new DestinationError(checkpointPath, 'directory', 'the checkpoint is a file, this is a directory');
-    }
-  }
-  const [, lock, checkpoint] = await Promise.all([
-    checkPlace(path, options.overwrite, ops),
-    statusOrUnknown(neighbours.lockPath, ops),
-    checkpointPath === undefined ? undefined : statusOrUnknown(checkpointPath, ops),
+  const beside = (neighbour: string) => join(dirname(given), neighbour);
+  const looked = checkpoint === false ? undefined : (elsewhere ?? beside(names.checkpoint));
+  // Looked at while the directory is being resolved: whichever way leads there, these are the same files.
+  const [directory, , foundLock, foundCheckpoint] = await Promise.all([
+    isPath ? realDirectory(dirname(given), ops) : dirname(given),
+    checkPlace(given, options.overwrite, ops),
+    statusOrUnknown(beside(names.lock), ops),
+    looked === undefined ? undefined : statusOrUnknown(looked, ops),
   ]);
-  return { path, ...neighbours, checkpointPath, hadTraces: lock !== undefined || checkpoint !== undefined };
+  const place = {
+    path: join(directory, name),
+    partPath: join(directory, names.part),
+    lockPath: join(directory, names.lock),
+  };
+  if (elsewhere !== undefined && Object.values(place).includes(elsewhere)) {
+    throw new InvalidOptionError('checkpoint', `${elsewhere} is needed for the download itself`);
+  }
+  return {
+    ...place,
+    checkpointPath: checkpoint === false ? undefined : (elsewhere ?? join(directory, names.checkpoint)),
+    hadTraces: foundLock !== undefined || foundCheckpoint !== undefined,
+  };
 }
 
-/** A path of the caller: taken as it is, its directory created and resolved. */
-async function resolvePath(option: string, given: string, ops: FileOps): Promise<string> {
+async function resolveCheckpoint(given: string, ops: FileOps): Promise<string> {
+  const path = checkPath('checkpoint', given);
+  const checkpointPath = join(await realDirectory(dirname(path), ops), basename(path));
+  if ((await lookAt(checkpointPath, ops))?.isDirectory()) {
+    throw new DestinationError(checkpointPath, 'directory', 'the checkpoint is a file, this is a directory');
+  }
+  return checkpointPath;
+}
+
+/** A path of the caller: made absolute, otherwise taken as it is. */
+function checkPath(option: string, given: string): string {
   if (given === '' || given.includes('\0')) {
     throw new InvalidOptionError(option, 'expected a path that is not empty and holds no NUL');
   }
@@ -80,7 +96,7 @@ async function resolvePath(option: string, given: string, ops: FileOps): Promise
   if (given.endsWith('/') || given.endsWith(sep) || basename(path) === '') {
     throw new DestinationError(path, 'directory', `names a directory; the ${option} must name a file`);
   }
-  return join(await realDirectory(dirname(path), ops), basename(path));
+  return path;
 }
 
 /** A path below the directory of the caller, from a name that a store gave. */

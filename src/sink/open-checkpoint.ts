@@ -13,7 +13,7 @@ import type { Destination } from './destination.js';
 import type { FileOps, FileStatus } from './file-ops.js';
 import { type JournalState, recordedRuns } from './journal.js';
 import { createJournal, type JournalFile, readJournal, resumeJournal } from './journal-file.js';
-import { errorCode, isSameFile, linkProblem, statusOf } from './own-file.js';
+import { isSameFile, linkProblem, removeIfThere, statusOf } from './own-file.js';
 import { createPartFile, openPartFile, openPublishedFile, type PartFile } from './part-file.js';
 import { recheckBlocks } from './recheck-blocks.js';
 import { syncDirectory } from './sync-directory.js';
@@ -161,10 +161,4 @@ async function checkFreeSpace({ ops, destination }: CheckpointRequest, neededByt
   if (freeBytes >= neededBytes * 1.05) return;
   const cause = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
   throw new DiskError(destination.partPath, cause, `${neededBytes} bytes are needed, ${freeBytes} are free`);
-}
-
-async function removeIfThere(ops: FileOps, path: string): Promise<void> {
-  await ops.unlink(path).catch((error: unknown) => {
-    if (errorCode(error) !== 'ENOENT') throw new DiskError(path, error);
-  });
 }

@@ -3,6 +3,7 @@
  * Refuses links of both kinds, what is no file, and files that another user owns or may write to.
  */
 
+import { DiskError } from '../errors.js';
 import type { FileOps, FileStatus } from './file-ops.js';
 
 /** The status of the directory entry itself, or undefined when there is none. */
@@ -35,6 +36,13 @@ export function ownerProblem(status: FileStatus): string | undefined {
 /** Whether both are the same file (not merely equal ones). */
 export function isSameFile(a: FileStatus, b: FileStatus): boolean {
   return a.dev === b.dev && a.ino === b.ino;
+}
+
+/** @throws {DiskError} when it is there and cannot be removed */
+export async function removeIfThere(ops: FileOps, path: string): Promise<void> {
+  await ops.unlink(path).catch((error: unknown) => {
+    if (errorCode(error) !== 'ENOENT') throw new DiskError(path, error);
+  });
 }
 
 /** The code of a system error, for example ENOENT. */

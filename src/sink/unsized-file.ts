@@ -12,7 +12,7 @@ import type { Destination } from './destination.js';
 import { type FileOps, nodeFileOps, OPEN_NEW, type OpenFile } from './file-ops.js';
 import { GroupCommit } from './group-commit.js';
 import type { DestinationLock } from './lock.js';
-import { errorCode } from './own-file.js';
+import { removeIfThere } from './own-file.js';
 import { PartFile } from './part-file.js';
 import { publishFile } from './publish-file.js';
 
@@ -95,10 +95,4 @@ export async function openUnsizedFile(start: number, options: UnsizedFileOptions
       await lock.release();
     },
   };
-}
-
-async function removeIfThere(ops: FileOps, path: string): Promise<void> {
-  await ops.unlink(path).catch((error: unknown) => {
-    if (errorCode(error) !== 'ENOENT') throw new DiskError(path, error);
-  });
 }

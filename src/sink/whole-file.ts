@@ -33,7 +33,7 @@ export async function publishWholeFile(
   const temporary = join(directory, fitName(basename(path), `.part.${TOKEN_PREFIX}${++lastToken}`));
   try {
     // Invariant: bytes come under the destination's name only when all of them are on disk and right.
-    await writeFile(temporary, chunks, ops);
+    await writeSynced(temporary, chunks, ops);
     signal.throwIfAborted();
     await replaceDestination({ ops, destination, signal, checkLock: async () => {} }, temporary);
   } catch (error) {
@@ -44,15 +44,14 @@ export async function publishWholeFile(
   await syncDirectory(ops, directory);
 }
 
-async function writeFile(path: string, chunks: readonly Uint8Array[], ops: FileOps): Promise<void> {
+async function writeSynced(path: string, chunks: readonly Uint8Array[], ops: FileOps): Promise<void> {
   try {
     const file = await ops.open(path, OPEN_NEW, 0o644);
-    try {
-      await file.write(chunks, 0);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    // After the sync, closing it cannot lose a byte any more: it goes on while the file gets its name.
+    await file
+      .write(chunks, 0)
+      .then(() => file.sync())
+      .finally(() => void file.close().catch(() => undefined));
   } catch (error) {
     throw new DiskError(path, error);
   }

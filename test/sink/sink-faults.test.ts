@@ -48,9 +48,13 @@ function story({ fileOps, path }: Setup): string[] {
     [dirname(path), 'directory'],
   ]);
   const told = ['file.write', 'file.datasync', 'file.sync', 'file.close', 'rename', 'link', 'unlink'];
-  return fileOps.calls
-    .filter((call) => told.includes(call.op) && names.has(call.path))
-    .map((call) => `${call.op.replace('file.', '')} ${names.get(call.path)}`);
+  return (
+    fileOps.calls
+      .filter((call) => told.includes(call.op) && names.has(call.path))
+      .map((call) => `${call.op.replace('file.', '')} ${names.get(call.path)}`)
+      // Nobody waits for that one.
+      .filter((step) => step !== 'close directory')
+  );
 }
 
 afterEach(() => {
@@ -61,7 +65,7 @@ describe('the order of things', () => {
   it('nothing is fetched before the journal could be written', async () => {
     const setup = await setUp();
     const cleared = ['unlink journal', 'unlink part'];
-    const made = ['write journal', 'datasync journal', 'sync directory', 'close directory'];
+    const made = ['write journal', 'datasync journal', 'sync directory'];
     expect(story(setup)).toEqual([...cleared, ...made]);
   });
 
@@ -77,7 +81,6 @@ describe('the order of things', () => {
       'close part',
       'rename part',
       'sync directory',
-      'close directory',
       'write journal',
       'close journal',
       'unlink journal',
