@@ -16,6 +16,7 @@ import { createFetchStream, type FetchStreamSetup } from './fetch-parts.js';
 import { openFileDownload, planAgain } from './open-file-download.js';
 import { checkKeys, checkText } from './option-checks.js';
 import { checkOptions } from './options.js';
+import { orAborted } from './or-aborted.js';
 import { type ProgressMeter, startProgressMeter } from './progress-meter.js';
 import type { CheckpointSink } from './sink/checkpoint-sink.js';
 import { type Destination, resolveDestination } from './sink/destination.js';
@@ -48,7 +49,7 @@ export async function downloadFile(
   const { emit, signal, options: checked } = download.context;
   try {
     signal.throwIfAborted();
-    await from.prepare?.(signal);
+    if (from.prepare) await orAborted(from.prepare(signal), signal);
     const place = await findPlace(to, download.context);
     let gone: ObjectChangedError | undefined;
     for (let restarts = 0; ; restarts += 1) {

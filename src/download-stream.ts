@@ -100,8 +100,8 @@ class OrderedDownload extends Readable implements DownloadStream {
       context.close(reason);
     }
     this.#over.resolve();
-    // 'close' comes when a spool's files are closed, so that the next stream finds them free.
-    const closed = this.readableEnded ? this.#running : this.#flow?.close();
+    // 'close' comes when a spool's files are closed, so that the next stream finds them free; also those being opened.
+    const closed = this.readableEnded || this.#flow === undefined ? this.#running : this.#flow.close();
     Promise.resolve(closed).then(
       () => done(error),
       (second: Error) => done(error ?? second),

@@ -48,7 +48,7 @@ export function fetchParts(
       'the object has no strong ETag, so parts could come from two versions; true permits it',
     );
   }
-  return createFetchStream({ context, binding, parts, onClose: (error) => context.close(error) });
+  return createFetchStream({ context, binding, parts, isPublic: true, onClose: (error) => context.close(error) });
 }
 
 export interface FetchStreamSetup {
@@ -61,6 +61,8 @@ export interface FetchStreamSetup {
   /** Bytes that need not be fetched; undefined where they do. */
   readonly readLocal?: ReadLocal | undefined;
   readonly onClose?: (error: Error | undefined) => void;
+  /** The caller's own code may see the chunks, and keep their bytes: their memory is never used again. */
+  readonly isPublic?: boolean;
 }
 
 /** The Readable behind {@link fetchParts}. */
@@ -98,14 +100,14 @@ export function createFetchStream(setup: FetchStreamSetup): Readable {
 
 async function fetchInto(
   push: (chunk: PlacedChunk) => Promise<void> | undefined,
-  { context, binding, parts, opening, readLocal }: FetchStreamSetup,
+  { context, binding, parts, opening, readLocal, isPublic = false }: FetchStreamSetup,
   window: ReadAheadWindow,
 ): Promise<void> {
   const { signal } = context;
   // Invariant: a caller's dispatcher is never paused for want of a reader: what it brings was reserved.
   const holds = context.options.dispatcher === undefined;
   const deliver: DeliverBytes = (offset, bytes) => {
-    const ready = push(placeChunk(offset, bytes, window));
+    const ready = push(placeChunk(offset, bytes, window, isPublic));
     return holds ? ready : undefined;
   };
   /** Bytes that nobody reserved: taken as they come, and the connection is held while the window is full. */
@@ -145,7 +147,7 @@ function pieceBytes({ options }: FetchContext): number {
   return maxPieceBytes(options.bufferBytes, options.concurrency);
 }
 
-function placeChunk(offset: number, bytes: Buffer, window: ReadAheadWindow): PlacedChunk {
+function placeChunk(offset: number, bytes: Buffer, window: ReadAheadWindow, isPublic: boolean): PlacedChunk {
   let isReleased = false;
   let isRecycled = false;
   const release = () => {
@@ -153,6 +155,8 @@ function placeChunk(offset: number, bytes: Buffer, window: ReadAheadWindow): Pla
     isReleased = true;
     window.release(bytes.length);
   };
+  // Invariant: the memory of a chunk that code of others may have seen is never read into again.
+  if (isPublic) return { offset, bytes, release };
   return {
     offset,
     bytes,

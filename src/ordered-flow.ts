@@ -11,6 +11,7 @@ import type { FetchContext } from './fetch/fetch-context.js';
 import type { Opening } from './fetch/opening.js';
 import { createFetchStream } from './fetch-parts.js';
 import { openFileDownload, type SizedDownload } from './open-file-download.js';
+import { orAborted } from './or-aborted.js';
 import { type Part, type PlacedChunk, recycleChunk } from './part.js';
 import { choosePartSize, planParts } from './plan/part-planner.js';
 import type { CheckpointSink } from './sink/checkpoint-sink.js';
@@ -35,7 +36,7 @@ export async function openOrderedFlow(context: FetchContext): Promise<OrderedFlo
   const { spool } = context.options;
   if (spool === undefined) return plainFlow(context, await discover(context));
   const { source, signal } = context;
-  await source.prepare?.(signal);
+  if (source.prepare) await orAborted(source.prepare(signal), signal);
   const place = await resolveDestination(spool, source.name, { overwrite: true, checkpoint: true });
   const opened = await openFileDownload(place, context, 'spool');
   if (opened.kind === 'sized') return spooledFlow(context, opened);

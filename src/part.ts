@@ -10,7 +10,8 @@ export interface Part extends ByteRange {
 /**
  * Bytes and their offset in the object. Whoever takes a chunk calls `release()` once the bytes were handed on or
  * written, which gives their length back to the budget of `fetchParts`. The memory stays valid after it.
- * Who kept no view of the bytes may call `recycle()` instead: then the memory is read into again.
+ * Who kept no view of the bytes may call `recycle()` instead, where it is there: then the memory is read into again. Chunks
+ * of `fetchParts` have none: others may have seen them.
  */
 export interface PlacedChunk {
   /** Offset of the first byte in the object. */

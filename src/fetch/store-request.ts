@@ -5,6 +5,7 @@
 
 import { AccessDeniedError, InvalidOptionError, ProtocolError } from '../errors.js';
 import { singleHeader } from '../object-info.js';
+import { orAborted } from '../or-aborted.js';
 import type { RequestContext, SourceRequest } from '../source/source.js';
 import { sleep, wallClockMs } from '../time.js';
 import { exchange, type ResponseHead } from '../transport/exchange.js';
@@ -64,7 +65,7 @@ export async function sendStoreRequest(
     clockOffsetMs: context.clockOffsetMs,
     signal: request.signal,
   };
-  let next = await context.source.request(asked);
+  let next = await orAborted(context.source.request(asked), request.signal);
   for (let hops = 0; ; hops += 1) {
     const url = checkedUrl(next.url);
     request.signal.throwIfAborted();
@@ -78,7 +79,8 @@ export async function sendStoreRequest(
       throw error;
     }
     const target = resolveRedirect(next.url, outcome.head.headers.location, hops);
-    const signed = await context.source.follow?.(target, outcome.head.statusCode, asked);
+    const following = context.source.follow?.(target, outcome.head.statusCode, asked);
+    const signed = following && (await orAborted(following, request.signal));
     next = signed ?? { url: target, ...(next.tls && { tls: next.tls }) };
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Puts placed chunks in order: chunks in, in any order; the object's bytes out, in order, each exactly once. Takes every
- * chunk at once and releases it when its bytes have left, so memory is bounded by whoever hands out the chunks. What
- * leaves is a copy, the reader's own: a copy costs less than the collection of the large memory that sockets read into,
- * which is read into again instead. Refuses gaps: an end with bytes missing is an error.
+ * chunk at once and releases it when its bytes have left, so memory is bounded by whoever hands out the chunks. Of memory
+ * that can be used again a copy leaves: that costs less than the collection of the large pieces that sockets read into.
+ * Refuses gaps: an end with bytes missing is an error.
  */
 
 import { Duplex } from 'node:stream';
@@ -11,7 +11,7 @@ import { ProtocolError } from '../errors.js';
 import { checkInteger, checkKeys } from '../option-checks.js';
 import { type PlacedChunk, recycleChunk } from '../part.js';
 
-/** The most that leaves in one piece. */
+/** The most that is copied into one piece. */
 const MAX_COPY_BYTES = 256 * 1024;
 
 export interface ReassemblerOptions {
@@ -38,10 +38,10 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
     if (duplex.destroyed) return;
     for (let chunk = waiting.get(next); isWanted && chunk !== undefined; chunk = waiting.get(next)) {
       waiting.delete(next);
-      const { copy, rest } = cutCopy(chunk);
-      next += copy.length;
+      const { own, rest } = cutOwn(chunk);
+      next += own.length;
       if (rest !== undefined) waiting.set(next, rest);
-      isWanted = duplex.push(copy);
+      isWanted = duplex.push(own);
       if (rest === undefined) recycleChunk(chunk);
     }
     // The chunks that wait are contiguous by now: an empty map means that all have left.
@@ -99,21 +99,22 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
   return duplex;
 }
 
-/** The beginning of a chunk in memory of its own, and what is left of the chunk. */
-function cutCopy(chunk: PlacedChunk): { readonly copy: Buffer; readonly rest: PlacedChunk | undefined } {
-  const { offset, bytes } = chunk;
+/** The bytes of a chunk for the reader to keep, and what is left of the chunk. */
+function cutOwn(chunk: PlacedChunk): { readonly own: Buffer; readonly rest: PlacedChunk | undefined } {
+  const { offset, bytes, recycle } = chunk;
+  if (recycle === undefined) return { own: bytes, rest: undefined };
   const piece = bytes.subarray(0, MAX_COPY_BYTES);
   // Invariant: what a reader keeps is never memory that is read into again.
-  const copy = Buffer.allocUnsafeSlow(piece.length);
-  copy.set(piece);
-  if (piece.length === bytes.length) return { copy, rest: undefined };
+  const own = Buffer.allocUnsafeSlow(piece.length);
+  own.set(piece);
+  if (piece.length === bytes.length) return { own, rest: undefined };
   const rest: PlacedChunk = {
     offset: offset + piece.length,
     bytes: bytes.subarray(piece.length),
     release: () => chunk.release(),
-    recycle: () => recycleChunk(chunk),
+    recycle: () => chunk.recycle?.(),
   };
-  return { copy, rest };
+  return { own, rest };
 }
 
 function heldBytes(chunks: ReadonlyMap<number, PlacedChunk>): number {

@@ -112,6 +112,23 @@ describe('fetchParts', () => {
     expectRamp(bytes);
   });
 
+  it('the memory of a chunk that code of others may have seen is never read into again', async () => {
+    const { server, object, parts } = await discovered(ramp(300 * PART));
+    const kept: PlacedChunk[] = [];
+    const keep = new Transform({
+      objectMode: true,
+      transform(chunk: PlacedChunk, _encoding, done) {
+        kept.push(chunk);
+        done(null, chunk);
+      },
+    });
+    const sink = await openCheckpointSink(freshPath(), object);
+    await pipeline(fetchParts(server.url, object, parts, QUICK), keep, sink);
+    await sink.publish();
+    expect(kept.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBe(object.size);
+    for (const { offset, bytes } of kept) expectRamp(bytes, offset);
+  });
+
   it('fetches just the parts it is given', async () => {
     const { server, object } = await discovered(ramp(SIZE));
     const completed = [

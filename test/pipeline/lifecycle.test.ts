@@ -6,7 +6,7 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDownloadStream, discoverObject, downloadFile, http } from '../../src/index.js';
-import { ignoreRange, status } from '../fixtures/answer-faults.js';
+import { ignoreRange, redirect, status } from '../fixtures/answer-faults.js';
 import { latency, slowBody, stall, stallHeaders } from '../fixtures/connection-faults.js';
 import { expectRamp, ramp } from '../fixtures/ramp.js';
 import { download, failureOf, freshPath, PART, pause, QUICK, recorder, serve, VERBS } from './download-bench.js';
@@ -222,6 +222,28 @@ describe.each(VERBS)('%s and its signal', (verb) => {
     expect(await running).toBe(controller.signal.reason);
     expect(performance.now() - startMs).toBeLessThan(250);
   });
+
+  it.each(['prepare', 'request', 'follow'] as const)(
+    'whatever a source or its provider does, an aborted download settles: %s never does',
+    async (method) => {
+      const server = await serve(ramp(SIZE), [redirect({ to: '/elsewhere' })]);
+      const controller = new AbortController();
+      let isAsked = false;
+      const never = () => {
+        isAsked = true;
+        return new Promise<never>(() => {});
+      };
+      const place = freshPath();
+      const source = { ...http(server.url), [method]: never };
+      // A stream has no use for prepare() without a spool.
+      const options = verb === 'createDownloadStream' ? { spool: place } : {};
+      const running = start(source, controller.signal, options);
+      await expect.poll(() => isAsked, { interval: 2 }).toBe(true);
+      controller.abort(new Error('enough'));
+      expect(await running).toBe(controller.signal.reason);
+      expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+    },
+  );
 
   it('has one listener per download while it runs, and none after', async () => {
     const server = await serve(ramp(SIZE), [latency({ ms: 5 })]);

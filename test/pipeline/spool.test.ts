@@ -109,6 +109,18 @@ describe('a spooled stream', () => {
     expect(await digest(first)).toBe(object.sha256());
   });
 
+  it('is free again when the stream has closed, also when that was destroyed while it opened', async () => {
+    for (let delayMs = 0; delayMs < 30; delayMs += 1) {
+      const stream = createDownloadStream(server.url, { ...options, spool });
+      const failed = stream.object.catch((error: unknown) => error);
+      await new Promise((resolve) => setTimeout(resolve, delayMs / 3));
+      stream.destroy();
+      await once(stream, 'close');
+      expect(await failed).not.toBeInstanceOf(LockedError);
+    }
+    expect(await digest(createDownloadStream(server.url, { ...options, spool }))).toBe(object.sha256());
+  });
+
   it('holds no more than its budget although the reader has stopped, and goes on when it reads again', async () => {
     const stream = createDownloadStream(server.url, { ...options, spool });
     await stream.object;
