@@ -21,10 +21,12 @@ import { small } from './tables/small.js';
 import { straggler } from './tables/straggler.js';
 import { stream } from './tables/stream.js';
 import { varying } from './tables/varying.js';
+import { warm } from './tables/warm.js';
 
 const TABLES: readonly BenchTable[] = [
   httpFile,
   httpsFile,
+  warm,
   stream,
   varying,
   straggler,

@@ -36,8 +36,8 @@ export function partstreamFile(
   );
 }
 
-export function obsSdkFile(stage: Stage, target: Target): Contestant {
-  return nodeContestant(stage, OBS_SDK, 'obs-sdk-file.mjs', target);
+export function obsSdkFile(stage: Stage, target: Target, more: { name?: string; config?: object } = {}): Contestant {
+  return nodeContestant(stage, more.name ?? OBS_SDK, 'obs-sdk-file.mjs', target, more.config);
 }
 
 function aria2File(stage: Stage, target: Target): Contestant {
@@ -70,8 +70,9 @@ export function withAria2(stage: Stage, target: Target, contestants: Contestant[
   return contestants;
 }
 
-function nodeContestant(stage: Stage, name: string, program: string, target: Target): Contestant {
-  return fileContestant(stage, name, target, (out) => runProgram({ program, config: { ...configOf(target), out } }));
+function nodeContestant(stage: Stage, name: string, program: string, target: Target, more: object = {}): Contestant {
+  const config = { ...configOf(target), ...more };
+  return fileContestant(stage, name, target, (out) => runProgram({ program, config: { ...config, out } }));
 }
 
 function configOf({ url, size, ca }: Target): Record<string, unknown> {
