@@ -58,7 +58,7 @@ export interface FileOps {
   removeDirectoryNow(path: string): void;
 }
 
-/** Node's own file system, by its callbacks: the promises of `fs/promises` cost a tenth of a small download. */
+/** Node's own file system, by its callbacks: the promises of `fs/promises` cost small files noticeably more. */
 export const nodeFileOps: FileOps = {
   open: async (path, flags, mode) => openFile(await called<number>((done) => fs.open(path, flags, mode, done))),
   status: (path) => called<FileStatus>((done) => fs.stat(path, BIG, done)),

@@ -1,4 +1,4 @@
-/** What of a download is the start of a process: V8 compiles what runs often. The same over http, once that is done. */
+/** What comes once in a process, compiling above all: its first download over http, and the fourth. */
 
 import { type BenchTable, number, spread } from '../bench-table.js';
 import { OBS_SDK, obsSdkFile, partstreamFile, US } from '../file-contestants.js';
