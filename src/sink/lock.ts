@@ -70,12 +70,15 @@ export async function claimDestination(
   options: LockOptions,
 ): Promise<DestinationClaim> {
   const { path, lockPath } = destination;
+  const startedAtMs = monotonicMs();
   const tryToClaim = async (): Promise<boolean | LockedError> => {
     if (heldHere.has(lockPath)) return heldByUs(path);
     heldHere.add(lockPath);
     return true;
   };
   await untilDeadline(tryToClaim, options);
+  // What one wait has taken is not there for the other.
+  const waitMs = Math.max(0, options.waitMs - (monotonicMs() - startedAtMs));
   let isHeld = true;
   const release = () => {
     if (isHeld) heldHere.delete(lockPath);
@@ -85,7 +88,7 @@ export async function claimDestination(
     lock() {
       // No other download of this thread can come in between: nothing is awaited.
       release();
-      return acquireDestinationLock(destination, options);
+      return acquireDestinationLock(destination, { ...options, waitMs });
     },
     release,
   };

@@ -17,7 +17,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DiskError, LockedError } from '../../src/errors.js';
 import { resolveDestination } from '../../src/sink/destination.js';
 import { type FileOps, nodeFileOps } from '../../src/sink/file-ops.js';
-import { acquireDestinationLock, type DestinationLock, type LockOptions } from '../../src/sink/lock.js';
+import { acquireDestinationLock, claimDestination, type DestinationLock, type LockOptions } from '../../src/sink/lock.js';
 import { describeThisOwner, judgeOwner, readOwner } from '../../src/sink/owner-record.js';
 import { type Contender, startContender } from './contender.js';
 
@@ -120,6 +120,17 @@ describe('a second call in the same process', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     await first.release();
     await (await second).check();
+  });
+
+  it('waits no longer in all when a call of this process and then another process hold it', async () => {
+    const first = await claimDestination({ path, lockPath }, { waitMs: 0 });
+    await (await start('process')).tell({ lock: path });
+    const startedAtMs = performance.now();
+    const second = claimDestination({ path, lockPath }, { waitMs: 1200 });
+    setTimeout(() => first.release(), 800);
+    await expect((await second).lock()).rejects.toThrow(LockedError);
+    expect(performance.now() - startedAtMs).toBeGreaterThanOrEqual(1150);
+    expect(performance.now() - startedAtMs).toBeLessThan(1900);
   });
 
   it('stops waiting when its signal aborts, with the reason of the signal', async () => {
