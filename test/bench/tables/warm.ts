@@ -1,4 +1,7 @@
-/** What comes once in a process, compiling above all: its first download over http, and the fourth. */
+/**
+ * What comes once in a process, compiling above all: its first download over http, and the fourth. And the first one
+ * with V8's optimizing compilers off: what is left when nothing is compiled but by the baseline ones.
+ */
 
 import { type BenchTable, number, spread } from '../bench-table.js';
 import { OBS_SDK, obsSdkFile, partstreamFile, US } from '../file-contestants.js';
@@ -6,6 +9,7 @@ import { interleave } from '../interleave.js';
 import { httpTarget } from './file.js';
 
 const WARM = { downloadsBefore: 3 };
+const UNOPTIMIZED = ['--no-opt', '--liftoff-only'];
 
 export const warm: BenchTable = {
   name: 'warm',
@@ -16,6 +20,7 @@ export const warm: BenchTable = {
       [
         partstreamFile(stage, target, {}, { name: `${US}, first` }),
         partstreamFile(stage, target, {}, { name: `${US}, fourth`, config: WARM }),
+        partstreamFile(stage, target, {}, { name: `${US}, first, nothing optimized`, nodeFlags: UNOPTIMIZED }),
         obsSdkFile(stage, target, { name: `${OBS_SDK}, first` }),
         obsSdkFile(stage, target, { name: `${OBS_SDK}, fourth`, config: WARM }),
       ],
