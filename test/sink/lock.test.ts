@@ -17,7 +17,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DiskError, LockedError } from '../../src/errors.js';
 import { resolveDestination } from '../../src/sink/destination.js';
 import { type FileOps, nodeFileOps } from '../../src/sink/file-ops.js';
-import { acquireDestinationLock, claimDestination, type DestinationLock, type LockOptions } from '../../src/sink/lock.js';
+import {
+  acquireDestinationLock,
+  claimDestination,
+  type DestinationLock,
+  type LockOptions,
+} from '../../src/sink/lock.js';
 import { describeThisOwner, judgeOwner, readOwner } from '../../src/sink/owner-record.js';
 import { type Contender, startContender } from './contender.js';
 
