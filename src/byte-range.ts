@@ -24,13 +24,6 @@ export function totalLength(ranges: readonly ByteRange[]): number {
   return ranges.reduce((sum, range) => sum + byteLength(range), 0);
 }
 
-/** The bytes that both ranges hold, or undefined when there are none. */
-export function intersection(a: ByteRange, b: ByteRange): ByteRange | undefined {
-  const start = Math.max(a.start, b.start);
-  const end = Math.min(a.end, b.end);
-  return start < end ? { start, end } : undefined;
-}
-
 /** Sorted, without overlaps, touching ranges joined, empty ones left out. */
 export function normalizeRanges(ranges: readonly ByteRange[]): ByteRange[] {
   const joined: { start: number; end: number }[] = [];

@@ -5,16 +5,27 @@ import type { ChecksumAlgorithm } from './checksum.js';
 import type { ObjectInfo } from './object-info.js';
 
 /** What was checked, against what, or why nothing was. */
-export interface Verification {
-  /** `object`: all bytes that were asked for were compared with a checksum of them. */
-  readonly scope: 'object' | 'none';
-  readonly algorithm?: ChecksumAlgorithm;
+export type Verification = VerifiedBytes | UnverifiedBytes;
+
+/** All bytes that were asked for were compared with a checksum of them, and are right. */
+export interface VerifiedBytes {
+  readonly scope: 'object';
+  readonly algorithm: ChecksumAlgorithm;
   /** Who announced the checksum. */
-  readonly origin?: 'store' | 'caller';
+  readonly origin: 'store' | 'caller';
   /** The checksum, as it was announced. */
-  readonly value?: string;
+  readonly value: string;
+  readonly reason?: undefined;
+}
+
+/** There was no checksum to compare the bytes with, or `verify` is 'off'. */
+export interface UnverifiedBytes {
+  readonly scope: 'none';
+  readonly algorithm?: undefined;
+  readonly origin?: undefined;
+  readonly value?: undefined;
   /** Why nothing was checked. */
-  readonly reason?: string;
+  readonly reason: string;
 }
 
 /** The outcome of a download. */

@@ -25,7 +25,7 @@ export type DownloadErrorCode =
   | 'PS_ERR_DISK'
   | 'PS_ERR_DESTINATION';
 
-/** The base of all errors of this library. */
+/** The base of all errors of this library; {@link AnyDownloadError} names them. */
 export abstract class DownloadError extends Error {
   abstract readonly code: DownloadErrorCode;
 
@@ -35,8 +35,27 @@ export abstract class DownloadError extends Error {
   }
 }
 
+/** Every error of this library: `code` tells which one it is, and with it which fields it has. */
+export type AnyDownloadError =
+  | InvalidOptionError
+  | NotFoundError
+  | AccessDeniedError
+  | ConditionNotMetError
+  | ObjectChangedError
+  | StoreError
+  | ProtocolError
+  | NetworkError
+  | TimeoutError
+  | RedirectError
+  | PartFailedError
+  | ChecksumError
+  | CheckpointError
+  | LockedError
+  | DiskError
+  | DestinationError;
+
 /** Tells whether an error comes from this library; works across copies of the package in one process. */
-export function isDownloadError(error: unknown): error is DownloadError {
+export function isDownloadError(error: unknown): error is AnyDownloadError {
   if (error instanceof DownloadError) return true;
   const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
   return typeof code === 'string' && code.startsWith('PS_ERR_');
@@ -89,7 +108,10 @@ export class AccessDeniedError extends StoreAnswerError {
   readonly code = 'PS_ERR_ACCESS_DENIED';
 }
 
-/** The store refused for another reason; retried inside where that can help (408, 409 OperationAborted, 429, 5xx). */
+/**
+ * The store refused for another reason; retried inside where that can help (408, 409 OperationAborted, 425,
+ * 429, and 5xx but 501 and 505).
+ */
 export class StoreError extends StoreAnswerError {
   readonly code = 'PS_ERR_STORE';
   /** What `Retry-After` asked for, in milliseconds. */
@@ -100,9 +122,6 @@ export class StoreError extends StoreAnswerError {
     this.retryAfterMs = retryAfterMs;
   }
 }
-
-/** The names of the caller's preconditions. */
-export type ConditionName = 'ifMatch' | 'ifNoneMatch' | 'ifModifiedSince' | 'ifUnmodifiedSince';
 
 /** A condition of the caller does not hold (304 or 412). */
 export class ConditionNotMetError extends StoreAnswerError {

@@ -7,6 +7,7 @@ import mittDefault, { type Emitter, type EventHandlerMap, type EventType } from 
 import type { ByteRange } from './byte-range.js';
 import type { DownloadResult, Verification } from './download-result.js';
 import type { ObjectInfo } from './object-info.js';
+import { checkFunction, refuse } from './option-checks.js';
 import type { Part } from './part.js';
 
 /** Each event's payload. */
@@ -61,15 +62,35 @@ export type EmitDownloadEvent = <N extends DownloadEventName>(name: N, payload: 
 /** Called with what a listener threw. */
 export type ListenerErrorHandler = (error: unknown) => void;
 
+const NAMES: Readonly<Record<DownloadEventName | '*', true>> = {
+  discovered: true,
+  planned: true,
+  partStarted: true,
+  partRetrying: true,
+  partHedged: true,
+  partCompleted: true,
+  progress: true,
+  checkpointed: true,
+  objectChanged: true,
+  verified: true,
+  completed: true,
+  failed: true,
+  '*': true,
+};
+
 type AnyListener = (...args: unknown[]) => void;
 // mitt's types do not resolve under NodeNext; at run time the default export is the function.
 const mitt = mittDefault as unknown as <E extends Record<EventType, unknown>>(all?: EventHandlerMap<E>) => Emitter<E>;
 const registries = new WeakMap<DownloadEvents, Emitter<Record<EventType, unknown>>>();
 
-/** Makes an emitter to watch a download, or one for many. */
+/**
+ * Makes an emitter to watch a download, or one for many. Its methods throw an InvalidOptionError for an event that does
+ * not exist or a listener that is no function.
+ */
 export function createDownloadEvents(): DownloadEvents {
   const emitter = mitt<Record<EventType, unknown>>();
   const on = (name: string, listener: AnyListener) => {
+    checkListener(name, listener);
     emitter.on(name, listener);
     return () => emitter.off(name, listener);
   };
@@ -78,6 +99,7 @@ export function createDownloadEvents(): DownloadEvents {
   const events = Object.freeze({
     on,
     once(name: string, listener: AnyListener) {
+      checkListener(name, listener);
       const wrapped: AnyListener = (...args) => {
         emitter.off(name, wrapped);
         listener(...args);
@@ -94,6 +116,12 @@ export function createDownloadEvents(): DownloadEvents {
   }) as unknown as DownloadEvents;
   registries.set(events, emitter);
   return events;
+}
+
+/** A misspelt name would never be heard of. */
+function checkListener(name: string, listener: unknown): void {
+  if (!Object.hasOwn(NAMES, name)) refuse('event', name, Object.keys(NAMES).join(' | '));
+  checkFunction('listener', listener);
 }
 
 /** Tells whether a value was made by {@link createDownloadEvents}. */

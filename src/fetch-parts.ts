@@ -29,7 +29,9 @@ import { recycleBytes } from './transport/slab.js';
  *
  * @param object - from {@link discoverObject}: every response has to be of this very version
  * @param parts - from {@link planParts}, ascending
- * @throws InvalidOptionError for a wrong option, source or part
+ * @param options - those of every download, but for what only a whole download can keep: `range` and `conditions` are
+ *   said by `parts` and `object`, and chunks in any order are not verified
+ * @throws InvalidOptionError for a wrong option, source, object or part
  * @example pipeline(fetchParts(source, object, parts), createReassembler(range), process.stdout)
  */
 export function fetchParts(
@@ -39,6 +41,7 @@ export function fetchParts(
   options?: DownloadOptions,
 ): Readable {
   const largest = checkParts(parts, object);
+  checkKeepable(options);
   const checked = checkOptions('block', { partSize: Math.max(largest, MIN_PART_SIZE), ...options });
   const context = openFetchContext(asSource(source), checked);
   const binding = bindObject(object);
@@ -170,8 +173,22 @@ function placeChunk(offset: number, bytes: Buffer, window: ReadAheadWindow, isPu
   };
 }
 
+/** Refuses options that would be broken in silence. */
+function checkKeepable(options: DownloadOptions | undefined): void {
+  if (options?.range !== undefined) refuse('range', options.range, 'none here: `parts` say which bytes are fetched');
+  if (options?.conditions !== undefined) {
+    refuse('conditions', options.conditions, 'none here: every response has to be of the version that `object` is');
+  }
+  for (const option of ['expectedChecksum', 'verify'] as const) {
+    const value = options?.[option];
+    if (value === undefined || value === 'auto' || value === 'off') continue;
+    refuse(option, value, 'none here: bytes in any order are not verified; downloadFile and createDownloadStream are');
+  }
+}
+
 /** Returns the length of the largest part. */
 function checkParts(parts: readonly Part[], object: ObjectInfo): number {
+  if (!Number.isSafeInteger(object?.size)) refuse('object', object, 'what discoverObject() gives, its size known');
   if (!Array.isArray(parts)) refuse('parts', parts, 'what planParts() returns');
   let largest = 0;
   let end = 0;

@@ -5,13 +5,14 @@
 
 import { type ByteRange, byteLength, subtractRanges, totalLength } from './byte-range.js';
 import { discover, plan, planChecks } from './download.js';
+import { DEFAULT_PART_SIZE } from './download-options.js';
 import type { FetchContext } from './fetch/fetch-context.js';
 import type { Opening } from './fetch/opening.js';
 import { createPartPlan, type PartPlan } from './plan/part-planner.js';
 import type { CheckpointSink } from './sink/checkpoint-sink.js';
 import type { Destination } from './sink/destination.js';
 import { claimDestination, type DestinationClaim, type DestinationLock } from './sink/lock.js';
-import { openCheckpointSink } from './sink/open-checkpoint-sink.js';
+import { openSink } from './sink/open-checkpoint-sink.js';
 import { hasCheckpoint, peekCheckpoint } from './sink/peek-checkpoint.js';
 import { blockAlgorithm, type VerificationPlan } from './verify/verification.js';
 
@@ -80,7 +81,7 @@ export async function openFileDownload(
     }
     lock ??= await claim.lock();
     if (isUnsized) return { kind: 'unsized', opening, checks, lock };
-    sink = await openCheckpointSink(place.path, opening.object, {
+    sink = await openSink(place.path, opening.object, {
       identity: source.identity,
       range: opening.wanted,
       checkpoint: options.checkpoint !== false && (await isWorthRecording(opening, place)),
@@ -144,6 +145,6 @@ async function fitOpening(context: FetchContext, opening: Opening, parts: PartPl
 
 /** Plans the parts of the ranges that turned out to be damaged. */
 export function planAgain(context: FetchContext, { wanted }: Opening, damaged: readonly ByteRange[]): PartPlan {
-  const partSize = context.options.partSize ?? 5 * 1024 * 1024;
+  const partSize = context.options.partSize ?? DEFAULT_PART_SIZE;
   return createPartPlan(wanted, { partSize, completed: subtractRanges(wanted, damaged) });
 }

@@ -26,11 +26,9 @@ import {
   checkKeys,
   checkOneOf,
   checkText,
+  MAX_TIMER_MS,
   refuse,
 } from './option-checks.js';
-
-/** The longest delay that a Node timer can hold. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Options after the check: every default filled in. */
 export interface CheckedOptions {
@@ -151,7 +149,7 @@ function checkRetry(value: unknown): RetryOptions {
     attempts = 6,
     baseDelayMs = 200,
     maxDelayMs = 20_000,
-  } = checkKeys('retry', value, [...['attempts', 'baseDelayMs', 'maxDelayMs']]);
+  } = checkKeys('retry', value, ['attempts', 'baseDelayMs', 'maxDelayMs']);
   return {
     attempts: checkInteger('retry.attempts', attempts, 1, 1000),
     baseDelayMs: checkInteger('retry.baseDelayMs', baseDelayMs, 0, MAX_TIMER_MS),

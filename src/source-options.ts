@@ -19,9 +19,9 @@ import type { TlsOptions } from './tls-options.js';
 export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  readonly securityToken?: string;
+  readonly securityToken?: string | undefined;
   /** A provider is asked again some minutes before this. */
-  readonly expiresAt?: Date;
+  readonly expiresAt?: Date | undefined;
 }
 
 /** Gives credentials when they are needed, and fresh ones when a store refused the last (`expired`). */
@@ -39,20 +39,20 @@ interface StoreOptions<Signature> {
   readonly bucket: string;
   /** 1 to 1024 bytes of UTF-8, taken byte for byte: no segment is folded, nothing is decoded. */
   readonly key: string;
-  readonly versionId?: string;
+  readonly versionId?: string | undefined;
   /** @default the environment, read when the source is made */
-  readonly credentials?: Credentials | CredentialsProvider | 'anonymous';
-  readonly signature?: Signature;
-  readonly region?: string;
+  readonly credentials?: Credentials | CredentialsProvider | 'anonymous' | undefined;
+  readonly signature?: Signature | undefined;
+  readonly region?: string | undefined;
   /** @default 'virtual', and 'path' where the host is an IP literal */
-  readonly addressing?: 'virtual' | 'path' | 'custom-domain';
+  readonly addressing?: 'virtual' | 'path' | 'custom-domain' | undefined;
   /** The customer's own encryption key: 32 raw bytes. It goes to the store with every request: use https. */
-  readonly sseC?: { readonly key: Uint8Array };
+  readonly sseC?: { readonly key: Uint8Array } | undefined;
   /** @default false */
-  readonly requesterPays?: boolean;
+  readonly requesterPays?: boolean | undefined;
   /** More query parameters, decoded: response-content-type, x-image-process, ... */
-  readonly query?: Readonly<Record<string, string>>;
-  readonly tls?: TlsOptions;
+  readonly query?: Readonly<Record<string, string>> | undefined;
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** Options of `obs()`. `signature` defaults to 'obs'; 'v4' needs a `region`. */
@@ -64,10 +64,10 @@ export interface S3SourceOptions extends StoreOptions<'v2' | 'v4'> {}
 /** Options of `http()`. */
 export interface HttpSourceOptions {
   /** Sent to the origin they were given for, and to no other. */
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly tls?: TlsOptions;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly tls?: TlsOptions | undefined;
   /** Names the object in checkpoints. @default origin and path of the (first) URL, never its query */
-  readonly identity?: string;
+  readonly identity?: string | undefined;
 }
 
 export type StoreSignature = 'obs' | 'v2' | 'v4';

@@ -1,7 +1,7 @@
 /** TLS settings of one origin. Verification is on unless `insecure: true`. */
 export interface TlsOptions {
   /** Certificate authorities to trust instead of Node's own list, PEM. */
-  readonly ca?: string | Buffer;
+  readonly ca?: string | Buffer | undefined;
   /** Accept any certificate. Only for tests against a server of your own. */
-  readonly insecure?: boolean;
+  readonly insecure?: boolean | undefined;
 }

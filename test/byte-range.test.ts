@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import {
   type ByteRange,
   formatRangeHeader,
-  intersection,
   normalizeRanges,
   parseContentRange,
   parseUnsatisfiedRange,
@@ -40,11 +39,6 @@ describe('byte ranges', () => {
         expect(totalLength(left)).toBeLessThanOrEqual(whole.end - whole.start);
       }),
     );
-  });
-
-  it('intersect in the bytes of both', () => {
-    expect(intersection({ start: 0, end: 5 }, { start: 3, end: 9 })).toEqual({ start: 3, end: 5 });
-    expect(intersection({ start: 0, end: 5 }, { start: 5, end: 9 })).toBeUndefined();
   });
 });
 

@@ -31,11 +31,13 @@ interface Row {
 
 const FAIL: RetryDecision = { action: 'fail', charged: true };
 const BACKOFF: RetryDecision = { action: 'backoff', charged: true };
-const RETRYABLE_STATUS = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** The server failed, and may not the next time; but what it does not implement (501, 505) it will not then either. */
+const isServerFailure = (status: number) => status >= 500 && status !== 501 && status !== 505;
+const RETRYABLE_REFUSALS = new Set([408, 425, 429]);
 /** Refusals that fresh credentials or a fresh URL cannot cure. */
 const LASTING_REFUSALS = new Set([
   ...['InvalidObjectState', 'SignatureDoesNotMatch', 'RequestTimeTooSkewed', 'RequestPayerDenied', 'AllAccessDisabled'],
-  ...['VirtualHostDomainRequired', 'InArrearOrInsufficientBalance', 'CredentialsProviderFailed'],
+  ...['VirtualHostDomainRequired', 'InArrearOrInsufficientBalance', 'CredentialsProviderFailed', 'UrlProviderFailed'],
 ]);
 
 const TABLE: readonly Row[] = [
@@ -69,7 +71,9 @@ const TABLE: readonly Row[] = [
     why: 'the store is busy or asks to slow down',
     matches: (e) =>
       e instanceof StoreError &&
-      (RETRYABLE_STATUS.has(e.statusCode) || (e.statusCode === 409 && e.storeCode === 'OperationAborted')),
+      (isServerFailure(e.statusCode) ||
+        RETRYABLE_REFUSALS.has(e.statusCode) ||
+        (e.statusCode === 409 && e.storeCode === 'OperationAborted')),
     decision: BACKOFF,
   },
   {

@@ -1,5 +1,7 @@
 /** Calls the functions that a caller gave. Refuses to let one that throws, or rejects, reach the download or the process. */
 
+import type { ObsClientError } from './obs-client-error.js';
+
 /** Calls `callback`, whatever it is, plain or `async`; what it throws becomes a process warning. */
 export function callUser(name: string, callback: (() => unknown) | undefined): void {
   if (callback === undefined) return;
@@ -18,15 +20,15 @@ function warn(name: string, error: unknown): void {
   process.emitWarning(warning);
 }
 
-/** The SDK's two ways to wait: `callback(err, result)`, or a promise when there is no callback. */
-export type ObsCallback<R> = (error: Error | null, result?: R) => unknown;
+/** The SDK's two ways to wait: `callback(err, result)`, or a promise. `result` is there where `error` is null. */
+export type ObsCallback<R> = (error: ObsClientError | null, result: R) => unknown;
 
 /** Hands the outcome of `work` to `callback`, exactly once, or returns the promise. */
 export function deliver<R>(work: Promise<R>, callback: ObsCallback<R> | undefined): Promise<R> | undefined {
   if (callback === undefined) return work;
   work.then(
     (result) => callUser('the callback', () => callback(null, result)),
-    (error: Error) => callUser('the callback', () => callback(error)),
+    (error: ObsClientError) => callUser('the callback', () => (callback as (error: ObsClientError) => unknown)(error)),
   );
   return undefined;
 }

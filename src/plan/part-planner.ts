@@ -6,7 +6,7 @@
 import { type ByteRange, byteLength, subtractRanges } from '../byte-range.js';
 import { DEFAULT_PART_SIZE } from '../download-options.js';
 import { InvalidOptionError } from '../errors.js';
-import { checkInteger } from '../option-checks.js';
+import { checkInteger, checkKeys } from '../option-checks.js';
 import type { Part } from '../part.js';
 
 /**
@@ -32,6 +32,7 @@ export interface PartPlan extends Iterable<Part> {
  * @example planParts({ start: 0, end: 10 }, { partSize: 4, completed: [{ start: 2, end: 6 }] })
  */
 export function planParts(range: ByteRange, options: { partSize: number; completed?: readonly ByteRange[] }): Part[] {
+  checkKeys('options', options, ['partSize', 'completed']);
   return [...createPartPlan(range, options)];
 }
 
@@ -44,8 +45,8 @@ export function createPartPlan(
   checkInteger('range.end', range.end, range.start, Number.MAX_SAFE_INTEGER);
   const partSize = checkInteger('partSize', options?.partSize, 1, Number.MAX_SAFE_INTEGER);
   for (const done of options.completed ?? []) {
-    if (!Number.isSafeInteger(done.start) || !Number.isSafeInteger(done.end) || done.end < done.start) {
-      throw new InvalidOptionError('completed', `${done.start}..${done.end} is not a range`);
+    if (!Number.isSafeInteger(done?.start) || !Number.isSafeInteger(done.end) || done.end < done.start) {
+      throw new InvalidOptionError('completed', `${done?.start}..${done?.end} is not a range`);
     }
   }
   const missing = subtractRanges(range, options.completed ?? []);

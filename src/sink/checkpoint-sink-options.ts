@@ -4,7 +4,7 @@ import type { ByteRange } from '../byte-range.js';
 import type { Durability } from '../download-options.js';
 import { InvalidOptionError } from '../errors.js';
 import type { ObjectInfo } from '../object-info.js';
-import { checkBoolean, checkInteger, checkKeys, checkOneOf, checkText, refuse } from '../option-checks.js';
+import { checkBoolean, checkInteger, checkOneOf, checkText, MAX_TIMER_MS, refuse } from '../option-checks.js';
 import { CRC_ALGORITHMS, type CrcAlgorithm } from '../verify/crc-algorithm.js';
 import type { Destination } from './destination.js';
 import { type FileOps, nodeFileOps } from './file-ops.js';
@@ -13,42 +13,46 @@ import type { DestinationLock } from './lock.js';
 /** How a file is written, recorded and published. */
 export interface CheckpointSinkOptions {
   /** Names the source, as `source.identity` does: a checkpoint of another one is not used. @default '' */
-  identity?: string;
+  identity?: string | undefined;
   /** The bytes of the object that the file is to hold. @default the whole object */
-  range?: ByteRange;
+  range?: ByteRange | undefined;
   /** Whether and where finished blocks are recorded. @default true: beside the destination */
-  checkpoint?: boolean | string;
+  checkpoint?: boolean | string | undefined;
   /** What survives a power failure. @default 'checkpoint' */
-  durability?: Durability;
+  durability?: Durability | undefined;
   /** `false`: what is at the destination is never replaced. @default true */
-  overwrite?: boolean;
+  overwrite?: boolean | undefined;
   /** How long to wait for another live process that holds the destination, in milliseconds. @default 0 */
-  lockWaitMs?: number;
+  lockWaitMs?: number | undefined;
   /** Resume although the server gives no strong ETag. @default false */
-  allowUnvalidated?: boolean;
+  allowUnvalidated?: boolean | undefined;
   /** The CRC of the blocks; a resumed file keeps the one that it began with. @default 'crc32' */
-  checksumAlgorithm?: CrcAlgorithm;
-  /** A lock of the destination, held already; the sink releases it, also when it cannot be opened. */
-  lock?: DestinationLock;
-  /** The destination, resolved already; then `checkpoint` only says whether to record. */
-  destination?: Destination;
-  /** All calls to the file system. @default Node's */
-  fileOps?: FileOps;
+  checksumAlgorithm?: CrcAlgorithm | undefined;
   /** Ends the sink with `signal.reason`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Called after blocks were recorded, with the bytes that are recorded in all. */
-  onCheckpointed?: (completedBytes: number) => void;
+  onCheckpointed?: ((completedBytes: number) => void) | undefined;
   /** Called when a checkpoint of an older state of the object was dropped. */
   onObjectChanged?: (expectedEtag: string | undefined, actualEtag: string | undefined) => void;
 }
 
+/** What the verbs add, and tests. */
+export interface SinkSetup extends CheckpointSinkOptions {
+  /** A lock of the destination, held already; the sink releases it, also when it cannot be opened. */
+  lock?: DestinationLock | undefined;
+  /** The destination, resolved already; then `checkpoint` only says whether to record. */
+  destination?: Destination | undefined;
+  /** All calls to the file system. @default Node's */
+  fileOps?: FileOps | undefined;
+}
+
 type Optional = 'lock' | 'destination' | 'signal' | 'onCheckpointed' | 'onObjectChanged';
+type Filled = Omit<SinkSetup, Optional>;
 
 /** Options after the check: every default filled in. */
-export type CheckedSinkOptions = Required<Omit<CheckpointSinkOptions, Optional>> &
-  Pick<CheckpointSinkOptions, Optional>;
+export type CheckedSinkOptions = { [K in keyof Filled]-?: NonNullable<Filled[K]> } & Pick<SinkSetup, Optional>;
 
-const KEYS: readonly (keyof CheckpointSinkOptions)[] = [
+export const PUBLIC_SINK_KEYS: readonly (keyof CheckpointSinkOptions)[] = [
   'identity',
   'range',
   'checkpoint',
@@ -57,18 +61,14 @@ const KEYS: readonly (keyof CheckpointSinkOptions)[] = [
   'lockWaitMs',
   'allowUnvalidated',
   'checksumAlgorithm',
-  'lock',
-  'destination',
-  'fileOps',
   'signal',
   'onCheckpointed',
   'onObjectChanged',
 ];
 
 /** @throws {InvalidOptionError} */
-export function checkSinkOptions(object: ObjectInfo, options: CheckpointSinkOptions = {}): CheckedSinkOptions {
-  checkKeys('options', options, KEYS);
-  if (!Number.isSafeInteger(object.size) || object.size < 0) {
+export function checkSinkOptions(object: ObjectInfo, options: SinkSetup = {}): CheckedSinkOptions {
+  if (!Number.isSafeInteger(object?.size) || object.size < 0) {
     throw new InvalidOptionError('object', 'its size must be known before a file can be made of it');
   }
   const { identity = '', range = { start: 0, end: object.size }, checkpoint = true } = options;
@@ -82,7 +82,7 @@ export function checkSinkOptions(object: ObjectInfo, options: CheckpointSinkOpti
     checkpoint: typeof checkpoint === 'boolean' ? checkpoint : checkText('checkpoint', checkpoint),
     durability: checkOneOf('durability', options.durability ?? 'checkpoint', ['none', 'checkpoint', 'strict']),
     overwrite: checkBoolean('overwrite', options.overwrite ?? true),
-    lockWaitMs: checkInteger('lockWaitMs', options.lockWaitMs ?? 0, 0, Number.MAX_SAFE_INTEGER),
+    lockWaitMs: checkInteger('lockWaitMs', options.lockWaitMs ?? 0, 0, MAX_TIMER_MS),
     allowUnvalidated: checkBoolean('allowUnvalidated', options.allowUnvalidated ?? false),
     checksumAlgorithm: checkOneOf(
       'checksumAlgorithm',

@@ -2,8 +2,14 @@
 
 import { DiskError, isDownloadError } from '../errors.js';
 import type { ObjectInfo } from '../object-info.js';
+import { checkKeys, checkText } from '../option-checks.js';
 import { CheckpointSink } from './checkpoint-sink.js';
-import { type CheckpointSinkOptions, checkSinkOptions } from './checkpoint-sink-options.js';
+import {
+  type CheckpointSinkOptions,
+  checkSinkOptions,
+  PUBLIC_SINK_KEYS,
+  type SinkSetup,
+} from './checkpoint-sink-options.js';
 import { type Destination, resolveDestination } from './destination.js';
 import { acquireDestinationLock } from './lock.js';
 import { openCheckpoint } from './open-checkpoint.js';
@@ -13,11 +19,19 @@ import { errorCode } from './own-file.js';
  * Opens a sink that makes the object's bytes a file at `path`: `pipeline(fetchParts(source, object, parts), sink)`, and
  * then `sink.publish()`. What an earlier process recorded for the same object is in `sink.completed`.
  *
+ * It holds the destination's lock until it is published or closed.
+ *
+ * @param path - of the file; `.part`, `.part.checkpoint` and `.part.lock` stand beside it meanwhile
+ * @param object - from {@link discoverObject}
  * @example
  * const sink = await openCheckpointSink('model.bin', object);
- * const parts = planParts(sink.range, { partSize: 5 * 1024 * 1024, completed: sink.completed });
- * await pipeline(fetchParts(source, object, parts), sink);
- * await sink.publish();
+ * try {
+ *   const parts = planParts(sink.range, { partSize: 5 * 1024 * 1024, completed: sink.completed });
+ *   await pipeline(fetchParts(source, object, parts), sink);
+ *   await sink.publish();
+ * } finally {
+ *   await sink.close(); // what was recorded stays for the next call
+ * }
  *
  * @throws {InvalidOptionError} before any file is touched
  * @throws {DestinationError} when something at the destination may not be replaced or written
@@ -30,6 +44,13 @@ export async function openCheckpointSink(
   object: ObjectInfo,
   options?: CheckpointSinkOptions,
 ): Promise<CheckpointSink> {
+  checkText('path', path);
+  checkKeys('options', options, PUBLIC_SINK_KEYS);
+  return openSink(path, object, options);
+}
+
+/** The same for the verbs, which have resolved and locked the destination. */
+export async function openSink(path: string, object: ObjectInfo, options?: SinkSetup): Promise<CheckpointSink> {
   const { lock: givenLock } = options ?? {};
   let lock = givenLock;
   try {

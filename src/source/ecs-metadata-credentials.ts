@@ -13,7 +13,7 @@ import { formatOrigin, parseEndpoint } from './endpoint.js';
 /** Options of {@link ecsMetadataCredentials}. */
 export interface EcsMetadataOptions {
   /** @default 'http://169.254.169.254' */
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
 }
 
 const TOKEN_LIFE_SECONDS = 21_600;

@@ -1,7 +1,7 @@
 /** Temporary URLs of objects, to hand to somebody without keys. Refuses to sign with credentials it would have to ask for. */
 
 import { InvalidOptionError } from '../errors.js';
-import { checkInteger } from '../option-checks.js';
+import { checkDate, checkInteger, checkOneOf, refuse } from '../option-checks.js';
 import { type Credentials, checkCredentials, checkObsOptions, type ObsSourceOptions } from '../source-options.js';
 import { wallClockMs } from '../time.js';
 import { OBS_VARIABLES, readEnvironment } from './credentials.js';
@@ -18,13 +18,13 @@ export interface PresignedUrlOptions
     'endpoint' | 'bucket' | 'key' | 'versionId' | 'signature' | 'region' | 'addressing' | 'query'
   > {
   /** @default OBS_ACCESS_KEY_ID, OBS_SECRET_ACCESS_KEY and OBS_SECURITY_TOKEN of the environment */
-  readonly credentials?: Credentials;
+  readonly credentials?: Credentials | undefined;
   /** @default 'GET' */
-  readonly method?: 'GET' | 'HEAD';
-  /** @default 300 */
-  readonly expiresInSeconds?: number;
+  readonly method?: 'GET' | 'HEAD' | undefined;
+  /** 1 to 632 448 000 (20 years); 604 800 (7 days) with 'v4', which allows no more. @default 300 */
+  readonly expiresInSeconds?: number | undefined;
   /** @default now */
-  readonly date?: Date;
+  readonly date?: Date | undefined;
 }
 
 /**
@@ -33,12 +33,19 @@ export interface PresignedUrlOptions
  * @throws InvalidOptionError
  */
 export function createPresignedUrl(options: PresignedUrlOptions): string {
+  if (typeof options !== 'object' || options === null) refuse('options', options, 'an object');
   const { method = 'GET', expiresInSeconds = 300, date = new Date(wallClockMs()), ...store } = options;
+  for (const option of ['sseC', 'requesterPays', 'tls'] as const) {
+    const value = (store as Partial<ObsSourceOptions>)[option];
+    if (value !== undefined) throw new InvalidOptionError(option, 'cannot be part of a URL');
+  }
   const checked = checkObsOptions(store);
   if (checked.credentials !== undefined && typeof checked.credentials !== 'object') {
     throw new InvalidOptionError('credentials', 'a URL is signed with keys, not with a provider or anonymously');
   }
-  checkInteger('expiresInSeconds', expiresInSeconds, 1, 20 * 366 * 86_400);
+  checkOneOf('method', method, ['GET', 'HEAD']);
+  checkDate('date', date);
+  checkInteger('expiresInSeconds', expiresInSeconds, 1, (checked.signature === 'v4' ? 7 : 20 * 366) * 86_400);
   const credentials = checked.credentials ? checkCredentials(checked.credentials) : readEnvironment(OBS_VARIABLES);
   const endpoint = parseEndpoint(checked.endpoint);
   const addressing = chooseAddressing(endpoint, checked.addressing);

@@ -104,7 +104,7 @@ export function assertVerified(
     }
   }
   const [check] = plan.checks;
-  if (check === undefined) return { scope: 'none', ...(plan.reason !== undefined && { reason: plan.reason }) };
+  if (check === undefined) return { scope: 'none', reason: plan.reason ?? 'nothing was to be checked' };
   return { scope: 'object', algorithm: check.algorithm, origin: check.origin, value: check.value };
 }
 

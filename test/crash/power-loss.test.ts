@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { DestinationError } from '../../src/errors.js';
 import type { ObjectInfo } from '../../src/object-info.js';
-import type { CheckpointSinkOptions } from '../../src/sink/checkpoint-sink-options.js';
+import type { SinkSetup } from '../../src/sink/checkpoint-sink-options.js';
 import type { DestinationLock } from '../../src/sink/lock.js';
-import { openCheckpointSink } from '../../src/sink/open-checkpoint-sink.js';
+import { openSink } from '../../src/sink/open-checkpoint-sink.js';
 import { PowerLossFileSystem } from '../sink/power-loss-file-ops.js';
 import { chunksOf, MiB, objectOf, rampBytes } from '../sink/sink-fixture.js';
 import { count, FIRST_SEED, pick, randomFrom, report } from './suite.js';
@@ -37,13 +37,13 @@ interface Run {
   readonly random: () => number;
   readonly bytes: Buffer;
   readonly object: ObjectInfo;
-  readonly options: CheckpointSinkOptions;
+  readonly options: SinkSetup;
 }
 
 /** One process: opens, compares, writes what is missing in a random order, publishes. */
 async function download({ disk, random, bytes, object, options }: Run): Promise<void> {
   const given = { ...options, destination, lock: lock(), fileOps: disk.ops };
-  const sink = await openCheckpointSink(destination.path, object, given);
+  const sink = await openSink(destination.path, object, given);
   try {
     if (random() < 0.7) await sink.recheck();
     const missing = sink.missing();
@@ -81,7 +81,7 @@ it.each(['none', 'checkpoint', 'strict'] as const)(
       let [bytes, object] = [first, objectOf(size)];
       /** What a strict download had announced as recorded: a power loss must not take it. */
       let promisedBytes = 0;
-      const options: CheckpointSinkOptions = {
+      const options: SinkSetup = {
         durability,
         overwrite,
         checksumAlgorithm: pick(random, ['crc32', 'crc64ecma']),
@@ -134,7 +134,7 @@ it.each(['none', 'checkpoint', 'strict'] as const)(
 /** What the next process finds recorded and right. */
 async function recordedBytes({ disk, object, options }: Run): Promise<number> {
   const given = { ...options, onCheckpointed: () => undefined, destination, lock: lock(), fileOps: disk.ops };
-  const sink = await openCheckpointSink(destination.path, object, given);
+  const sink = await openSink(destination.path, object, given);
   const damaged = await sink.recheck();
   const bytes = [...sink.completed].reduce((sum, { start, end }) => sum + end - start, 0);
   await sink.close();

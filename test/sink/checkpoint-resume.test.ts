@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import type { ObjectInfo } from '../../src/object-info.js';
-import type { CheckpointSinkOptions } from '../../src/sink/checkpoint-sink-options.js';
+import type { SinkSetup } from '../../src/sink/checkpoint-sink-options.js';
 import { resolveDestination } from '../../src/sink/destination.js';
 import { peekCheckpoint } from '../../src/sink/peek-checkpoint.js';
 import { failing, faultyFileOps } from './faulty-file-ops.js';
@@ -26,7 +26,7 @@ const bytes = rampBytes(SIZE);
 const half = { start: 0, end: 2 * MiB };
 
 /** A destination with the first half on disk and recorded, as an earlier process leaves it. */
-async function halfDone(options?: CheckpointSinkOptions, object: ObjectInfo = objectOf(SIZE)): Promise<string> {
+async function halfDone(options?: SinkSetup, object: ObjectInfo = objectOf(SIZE)): Promise<string> {
   const path = join(await temporaryDirectory(), 'model.bin');
   const sink = await openSink(path, object, options);
   await feed(sink, chunksOf(bytes, [half]));
@@ -35,7 +35,7 @@ async function halfDone(options?: CheckpointSinkOptions, object: ObjectInfo = ob
 }
 
 /** Fetches what is missing or damaged, publishes, and compares. */
-async function complete(path: string, options?: CheckpointSinkOptions, object: ObjectInfo = objectOf(SIZE)) {
+async function complete(path: string, options?: SinkSetup, object: ObjectInfo = objectOf(SIZE)) {
   const sink = await openSink(path, object, options);
   const resumed = sink.completed;
   const damaged = await sink.recheck();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { CheckpointSinkOptions } from '../../src/sink/checkpoint-sink-options.js';
+import type { SinkSetup } from '../../src/sink/checkpoint-sink-options.js';
 import type { DestinationLock } from '../../src/sink/lock.js';
-import { openCheckpointSink } from '../../src/sink/open-checkpoint-sink.js';
+import { openSink } from '../../src/sink/open-checkpoint-sink.js';
 import { PowerLossFileSystem, randomFrom } from './power-loss-file-ops.js';
 import { chunksOf, MiB, objectOf, rampBytes } from './sink-fixture.js';
 
@@ -22,13 +22,9 @@ function lock(): DestinationLock {
 }
 
 /** One process: opens, checks, fetches what is missing in a random order, publishes. */
-async function download(
-  disk: PowerLossFileSystem,
-  random: () => number,
-  options: CheckpointSinkOptions,
-): Promise<void> {
+async function download(disk: PowerLossFileSystem, random: () => number, options: SinkSetup): Promise<void> {
   const given = { ...options, destination, lock: lock(), fileOps: disk.ops };
-  const sink = await openCheckpointSink(destination.path, objectOf(SIZE), given);
+  const sink = await openSink(destination.path, objectOf(SIZE), given);
   try {
     await sink.recheck();
     const chunks = chunksOf(bytes, sink.missing(), 200_000).map((chunk) => ({ chunk, key: random() }));

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { CheckpointError, DiskError, LockedError } from '../../src/errors.js';
 import { blockBytesFor } from '../../src/sink/block-ledger.js';
 import type { CheckpointSink } from '../../src/sink/checkpoint-sink.js';
-import type { CheckpointSinkOptions } from '../../src/sink/checkpoint-sink-options.js';
+import type { SinkSetup } from '../../src/sink/checkpoint-sink-options.js';
 import type { DestinationLock } from '../../src/sink/lock.js';
 import { type FaultyFileOps, failing, faultyFileOps, systemError } from './faulty-file-ops.js';
 import { chunksOf, feed, MiB, objectOf, openSink, rampBytes, streamOf, temporaryDirectory } from './sink-fixture.js';
@@ -21,7 +21,7 @@ interface Setup {
   sink: CheckpointSink;
 }
 
-async function setUp(options?: CheckpointSinkOptions): Promise<Setup> {
+async function setUp(options?: SinkSetup): Promise<Setup> {
   const path = join(await temporaryDirectory(), 'model.bin');
   const fileOps = faultyFileOps();
   const sink = await openSink(path, objectOf(SIZE), { fileOps, ...options });

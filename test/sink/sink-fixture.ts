@@ -9,8 +9,8 @@ import type { ByteRange } from '../../src/byte-range.js';
 import type { ObjectInfo } from '../../src/object-info.js';
 import type { PlacedChunk } from '../../src/part.js';
 import type { CheckpointSink } from '../../src/sink/checkpoint-sink.js';
-import type { CheckpointSinkOptions } from '../../src/sink/checkpoint-sink-options.js';
-import { openCheckpointSink } from '../../src/sink/open-checkpoint-sink.js';
+import type { SinkSetup } from '../../src/sink/checkpoint-sink-options.js';
+import { openSink as openSinkForVerbs } from '../../src/sink/open-checkpoint-sink.js';
 
 export const MiB: number = 1024 * 1024;
 
@@ -72,12 +72,8 @@ export function streamOf(chunks: readonly PlacedChunk[]): Readable {
 }
 
 /** Opens a sink that is closed after the test. */
-export async function openSink(
-  path: string,
-  object: ObjectInfo,
-  options?: CheckpointSinkOptions,
-): Promise<CheckpointSink> {
-  const sink = await openCheckpointSink(path, object, options);
+export async function openSink(path: string, object: ObjectInfo, options?: SinkSetup): Promise<CheckpointSink> {
+  const sink = await openSinkForVerbs(path, object, options);
   cleanups.push(() => sink.close());
   return sink;
 }

@@ -5,8 +5,8 @@
 
 import { statSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { openCheckpointSink } from 'partstream';
 import { nodeFileOps } from '../../../dist/sink/file-ops.js';
+import { openSink } from '../../../dist/sink/open-checkpoint-sink.js';
 import { viewBytes } from '../object-bytes.mjs';
 import { config, measure } from './measure.mjs';
 
@@ -34,7 +34,7 @@ const fileOps = {
 };
 
 const object = { size: parts * PART_BYTES, etag: '"bench-object"', metadata: {}, headers: {} };
-const sink = await openCheckpointSink(out, object, { fileOps });
+const sink = await openSink(out, object, { fileOps });
 
 await measure(async () => {
   const stride = coprimeStride(parts);

@@ -1,8 +1,9 @@
 /** What it takes partstream to open a download of 1 TiB: the public plan, the sink, and a stream. Needs --expose-gc. */
 
 import { once } from 'node:events';
-import { createDownloadStream, http, openCheckpointSink, planParts } from 'partstream';
+import { createDownloadStream, http, planParts } from 'partstream';
 import { nodeFileOps } from '../../../dist/sink/file-ops.js';
+import { openSink } from '../../../dist/sink/open-checkpoint-sink.js';
 import { config, finish } from './measure.mjs';
 
 const SIZE = 2 ** 40;
@@ -11,7 +12,7 @@ const { url, out, partSize } = config;
 const plan = await take(() => planParts({ start: 0, end: SIZE }, { partSize }));
 
 const sink = await take(() =>
-  openCheckpointSink(
+  openSink(
     out,
     { size: SIZE, etag: '"bench-object"', metadata: {}, headers: {} },
     // The file stays empty, but the sink rightly asks for the room first.
