@@ -12,6 +12,7 @@ import { downloadUnsized } from './download-unsized.js';
 import { downloadWhole } from './download-whole.js';
 import { ObjectChangedError } from './errors.js';
 import type { FetchContext } from './fetch/fetch-context.js';
+import { payRateLimit } from './fetch/rate-limit.js';
 import { createFetchStream, type FetchStreamSetup } from './fetch-parts.js';
 import { openFileDownload, planAgain } from './open-file-download.js';
 import { checkKeys, checkText } from './option-checks.js';
@@ -20,7 +21,7 @@ import { orAborted } from './or-aborted.js';
 import { type ProgressMeter, startProgressMeter } from './progress-meter.js';
 import type { CheckpointSink } from './sink/checkpoint-sink.js';
 import { type Destination, resolveDestination } from './sink/destination.js';
-import { peekCheckpoint } from './sink/peek-checkpoint.js';
+import { mayBePublished, peekCheckpoint } from './sink/peek-checkpoint.js';
 import { asSource } from './source/as-source.js';
 import type { ObjectSource } from './source/source.js';
 import { verifyFile } from './verify-file.js';
@@ -54,7 +55,9 @@ export async function downloadFile(
     let gone: ObjectChangedError | undefined;
     for (let restarts = 0; ; restarts += 1) {
       try {
-        return await downloadTo(place, download, gone);
+        // Of the version before there may be something by now.
+        const hadTraces = place.hadTraces || gone !== undefined;
+        return await downloadTo({ ...place, hadTraces }, download, gone);
       } catch (error) {
         if (!(error instanceof ObjectChangedError)) throw error;
         if (checked.onObjectChanged === 'fail' || restarts === MAX_RESTARTS) {
@@ -65,7 +68,9 @@ export async function downloadFile(
         download = restartDownload(download);
       }
     }
-  } catch (error) {
+  } catch (failure) {
+    // Whatever an abort made fail: a reason that is no error would be lost on the way.
+    const error = checked.signal?.aborted ? checked.signal.reason : failure;
     emit('failed', { error });
     throw error;
   } finally {
@@ -87,7 +92,7 @@ async function downloadTo(
   if (opened.kind === 'whole') return await downloadWhole(place, download, opened).finally(opened.claim.release);
   const { opening, checks, sink, parts, resumedBytes } = opened;
   const { binding } = opening;
-  const meter = startMeter(context, opening.wanted, sink);
+  const meter = startMeter(download, opening.wanted, sink);
   try {
     const recheck = sink.recheck(context.signal);
     recheck.catch(() => {});
@@ -96,6 +101,7 @@ async function downloadTo(
     // Invariant: a block from an earlier process that is not what was recorded is fetched again before it is published.
     const again = planAgain(context, opening, damaged);
     if (again.count > 0) await fetchInto(sink, { context, binding, parts: again });
+    await payRateLimit(context.rateLimit, context.signal);
     const verification = announceVerification(context, await verifyFile(sink, checks));
     await sink.publish();
     meter.finish();
@@ -124,11 +130,13 @@ async function findPlace(to: string | { directory: string }, { source, options }
   const { overwrite, checkpoint } = options;
   const place = await resolveDestination(to, source.name, { overwrite: true, checkpoint });
   // What is there may be the file of a process that ended before it could say so: then its checkpoint is there too.
-  if (overwrite || (await peekCheckpoint(place, source.identity)) !== undefined) return place;
+  if (overwrite) return place;
+  const remembered = await peekCheckpoint(place, source.identity);
+  if (remembered !== undefined && (await mayBePublished(place, remembered))) return place;
   return await resolveDestination(to, source.name, { overwrite, checkpoint });
 }
 
-function startMeter(context: FetchContext, wanted: ByteRange, sink: CheckpointSink): ProgressMeter {
+function startMeter({ context, shown }: Download, wanted: ByteRange, sink: CheckpointSink): ProgressMeter {
   const totalBytes = byteLength(wanted);
   return startProgressMeter(
     {
@@ -137,6 +145,7 @@ function startMeter(context: FetchContext, wanted: ByteRange, sink: CheckpointSi
       totalBytes: () => totalBytes,
     },
     (progress) => context.emit('progress', progress),
+    shown,
   );
 }
 

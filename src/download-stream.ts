@@ -11,6 +11,7 @@ import type { DownloadStreamOptions } from './download-options.js';
 import type { DownloadResult, Verification } from './download-result.js';
 import { ObjectChangedError } from './errors.js';
 import type { DownloadEvents } from './events.js';
+import { payRateLimit } from './fetch/rate-limit.js';
 import type { ObjectInfo } from './object-info.js';
 import { type CheckedOptions, checkOptions } from './options.js';
 import { createReassembler } from './order/reassembler.js';
@@ -61,7 +62,8 @@ class OrderedDownload extends Readable implements DownloadStream {
     super({ highWaterMark: 64 * 1024 });
     this.#download = startDownload(source, options);
     const { signal } = options;
-    const onAbort = () => this.destroy(signal?.reason);
+    // A reason that is no error would end the stream as if nothing had happened.
+    const onAbort = () => this.destroy(signal?.reason || prematureClose());
     if (signal?.aborted) process.nextTick(onAbort);
     else signal?.addEventListener('abort', onAbort, { once: true });
     this.once('end', () => this.#over.resolve());
@@ -92,7 +94,8 @@ class OrderedDownload extends Readable implements DownloadStream {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     if (!this.readableEnded) {
       const { context } = this.#download;
-      const reason = error ?? prematureClose();
+      const { signal } = context.options;
+      const reason = signal?.aborted ? signal.reason : (error ?? prematureClose());
       if (reason instanceof ObjectChangedError) context.announceChange(reason.expectedEtag, reason.actualEtag);
       context.emit('failed', { error: reason });
       this.#object.reject(reason);
@@ -166,6 +169,7 @@ class OrderedDownload extends Readable implements DownloadStream {
       const end = Number.isNaN(size) ? Number.POSITIVE_INFINITY : Math.min(wanted.end, size);
       const ordered = createReassembler({ start: wanted.start, end });
       await pipeline(chunks, ordered, output, { signal: context.signal });
+      await payRateLimit(context.rateLimit, context.signal);
       meter.finish();
     } finally {
       meter.stop();

@@ -3,6 +3,7 @@
 import { pipeline } from 'node:stream/promises';
 import { announceVerification, type Download, finishDownload, plan } from './download.js';
 import type { DownloadResult } from './download-result.js';
+import { payRateLimit } from './fetch/rate-limit.js';
 import { createFetchStream } from './fetch-parts.js';
 import type { UnsizedDownload } from './open-file-download.js';
 import { startProgressMeter } from './progress-meter.js';
@@ -35,11 +36,13 @@ export async function downloadUnsized(
       totalBytes: () => Math.min(wanted.end, opening.object.size) - wanted.start,
     },
     (progress) => context.emit('progress', progress),
+    download.shown,
   );
   try {
     const parts = plan(context, opening);
     context.signal.throwIfAborted();
     await pipeline(createFetchStream({ context, binding, parts, opening }), file.writable);
+    await payRateLimit(context.rateLimit, context.signal);
     const verification = announceVerification(context, verifier.finish());
     await file.publish();
     meter.finish();

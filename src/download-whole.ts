@@ -2,6 +2,7 @@
 
 import { announceVerification, type Download, finishDownload, plan } from './download.js';
 import type { DownloadResult } from './download-result.js';
+import { payRateLimit } from './fetch/rate-limit.js';
 import type { WholeDownload } from './open-file-download.js';
 import { startProgressMeter } from './progress-meter.js';
 import type { Destination } from './sink/destination.js';
@@ -27,6 +28,7 @@ export async function downloadWhole(
       totalBytes: () => length,
     },
     (progress) => context.emit('progress', progress),
+    download.shown,
   );
   try {
     const [part] = plan(context, opening);
@@ -37,6 +39,7 @@ export async function downloadWhole(
       chunks.push(bytes);
       return undefined;
     }, part);
+    await payRateLimit(context.rateLimit, context.signal);
     context.emit('partCompleted', { part });
     const verification = announceVerification(context, verifier.finish());
     await publishWholeFile(destination, chunks, context.signal);

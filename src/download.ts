@@ -13,6 +13,7 @@ import type { CheckedOptions } from './options.js';
 import type { Part } from './part.js';
 import { choosePartSize, createPartPlan, type PartPlan } from './plan/part-planner.js';
 import { maxPieceBytes } from './plan/request-planner.js';
+import type { ShownProgress } from './progress-meter.js';
 import type { ObjectSource } from './source/source.js';
 import { monotonicMs } from './time.js';
 import { planVerification, type VerificationPlan } from './verify/verification.js';
@@ -21,27 +22,34 @@ import { planVerification, type VerificationPlan } from './verify/verification.j
 export interface Download {
   readonly context: FetchContext;
   readonly startedAtMs: number;
+  /** What the last progress showed: a restart does not go back behind it. */
+  readonly shown: ShownProgress;
 }
 
 export function startDownload(source: ObjectSource, options: CheckedOptions): Download {
-  return { context: openFetchContext(source, options), startedAtMs: monotonicMs() };
+  return { context: openFetchContext(source, options), startedAtMs: monotonicMs(), shown: { completedBytes: 0 } };
 }
 
 /** The same download once more from the start: what is still under way for the old version of the object is ended. */
-export function restartDownload({ context, startedAtMs }: Download): Download {
+export function restartDownload({ context, startedAtMs, shown }: Download): Download {
   context.close();
-  return { context: openFetchContext(context.source, context.options, context), startedAtMs };
+  return { context: openFetchContext(context.source, context.options, context), startedAtMs, shown };
 }
 
 /** Discovers the object. The first request asks for the first part of what `gap` says is missing. */
 export async function discover(context: FetchContext, gap?: ByteRange): Promise<Opening> {
+  const opening = await discoverAgain(context, gap);
+  context.emit('discovered', { object: opening.object });
+  return opening;
+}
+
+/** The same for an object that was announced already: for the bytes from another gap. */
+export async function discoverAgain(context: FetchContext, gap?: ByteRange): Promise<Opening> {
   const { range, partSize, bufferBytes, concurrency } = context.options;
   const start = gap?.start ?? range.start;
   const firstBytes = Math.min(partSize ?? DEFAULT_PART_SIZE, maxPieceBytes(bufferBytes, concurrency));
   const end = Math.min(start + firstBytes, gap?.end ?? Infinity, range.end ?? Infinity);
-  const opening = await openObject(context, { range, first: { start, end } });
-  context.emit('discovered', { object: opening.object });
-  return opening;
+  return await openObject(context, { range, first: { start, end } });
 }
 
 /** Plans the parts that are missing, and says so. */
@@ -82,9 +90,10 @@ export function finishDownload(
   { context, startedAtMs }: Download,
   outcome: Pick<DownloadResult, 'object' | 'range' | 'verification'> & { path?: string; resumedBytes?: number },
 ): DownloadResult {
-  const { resumedBytes = 0, ...rest } = outcome;
+  const { resumedBytes = 0, range, ...rest } = outcome;
   const result: DownloadResult = Object.freeze({
     ...rest,
+    range: Object.freeze({ ...range }),
     ...context.counters,
     resumedBytes,
     elapsedMs: Math.round(monotonicMs() - startedAtMs),

@@ -3,8 +3,10 @@
  * `message` is not. Refuses to carry secrets: messages are built from names, numbers and sanitised server text only.
  */
 
+import type { AnyDownloadError } from './any-download-error.js';
 import type { ChecksumAlgorithm } from './checksum.js';
 import type { Part } from './part.js';
+import { sanitizeText } from './redact.js';
 
 /** The `code` of a {@link DownloadError}. */
 export type DownloadErrorCode =
@@ -34,25 +36,6 @@ export abstract class DownloadError extends Error {
     this.name = new.target.name;
   }
 }
-
-/** Every error of this library: `code` tells which one it is, and with it which fields it has. */
-export type AnyDownloadError =
-  | InvalidOptionError
-  | NotFoundError
-  | AccessDeniedError
-  | ConditionNotMetError
-  | ObjectChangedError
-  | StoreError
-  | ProtocolError
-  | NetworkError
-  | TimeoutError
-  | RedirectError
-  | PartFailedError
-  | ChecksumError
-  | CheckpointError
-  | LockedError
-  | DiskError
-  | DestinationError;
 
 /** Tells whether an error comes from this library; works across copies of the package in one process. */
 export function isDownloadError(error: unknown): error is AnyDownloadError {
@@ -103,7 +86,7 @@ export class NotFoundError extends StoreAnswerError {
   readonly code = 'PS_ERR_NOT_FOUND';
 }
 
-/** The store refuses access (401, 403). `storeCode` is `InvalidObjectState` for an archived object. */
+/** The store refuses access (401, 403, and 400 for credentials that are over). `storeCode` is `InvalidObjectState` for an archived object. */
 export class AccessDeniedError extends StoreAnswerError {
   readonly code = 'PS_ERR_ACCESS_DENIED';
 }
@@ -255,7 +238,7 @@ export class DestinationError extends DownloadError {
   readonly reason: DestinationReason;
 
   constructor(path: string, reason: DestinationReason, detail: string, options?: ErrorOptions) {
-    super(`${path}: ${detail}`, options);
+    super(`${sanitizeText(path, 1024)}: ${detail}`, options);
     this.path = path;
     this.reason = reason;
   }

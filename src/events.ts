@@ -78,7 +78,7 @@ const NAMES: Readonly<Record<DownloadEventName | '*', true>> = {
   '*': true,
 };
 
-type AnyListener = (...args: unknown[]) => void;
+type AnyListener = (...args: unknown[]) => unknown;
 // mitt's types do not resolve under NodeNext; at run time the default export is the function.
 const mitt = mittDefault as unknown as <E extends Record<EventType, unknown>>(all?: EventHandlerMap<E>) => Emitter<E>;
 const registries = new WeakMap<DownloadEvents, Emitter<Record<EventType, unknown>>>();
@@ -135,22 +135,38 @@ export function emitterOf(
   onListenerError: ListenerErrorHandler = reportLater,
 ): EmitDownloadEvent {
   const all = registries.get(events)?.all;
+  const report = (error: unknown) => {
+    try {
+      onListenerError(error);
+    } catch (second) {
+      reportLater(second);
+    }
+  };
   const call = (listener: AnyListener, ...args: unknown[]) => {
     try {
-      listener(...args);
+      // An async listener fails later.
+      const outcome: unknown = listener(...args);
+      if (typeof (outcome as PromiseLike<unknown> | undefined)?.then === 'function')
+        Promise.resolve(outcome).catch(report);
     } catch (error) {
-      try {
-        onListenerError(error);
-      } catch (second) {
-        reportLater(second);
-      }
+      report(error);
     }
   };
   return (name, payload) => {
-    const frozen = Object.freeze(payload);
+    if (!all?.has(name) && !all?.has('*')) return;
+    const frozen = frozenCopy(payload);
     for (const listener of [...(all?.get(name) ?? [])]) call(listener as AnyListener, frozen);
     for (const listener of [...(all?.get('*') ?? [])]) call(listener as AnyListener, name, frozen);
   };
+}
+
+/** Invariant: what a listener does to a payload changes nothing about the download. */
+function frozenCopy<P extends object>(payload: P): P {
+  const entries = Object.entries(payload).map(([key, value]) => [
+    key,
+    key === 'part' || key === 'range' ? Object.freeze({ ...value }) : value,
+  ]);
+  return Object.freeze(Object.fromEntries(entries)) as P;
 }
 
 /** A process warning, not an exception: a bug in a progress bar must not end the host. */

@@ -10,7 +10,7 @@ import { DEFAULT_PART_SIZE, type DownloadOptions, MIN_PART_SIZE } from './downlo
 import { InvalidOptionError } from './errors.js';
 import { type FetchContext, openFetchContext } from './fetch/fetch-context.js';
 import { fetchPieces, type ReadLocal } from './fetch/fetch-scheduler.js';
-import { bindObject, isValidated, type ObjectBinding } from './fetch/object-binding.js';
+import { bindObject, mayJoin, type ObjectBinding } from './fetch/object-binding.js';
 import type { Opening } from './fetch/opening.js';
 import type { DeliverBytes } from './fetch/part-fetcher.js';
 import type { ObjectInfo } from './object-info.js';
@@ -45,7 +45,11 @@ export function fetchParts(
   const checked = checkOptions('block', { partSize: Math.max(largest, MIN_PART_SIZE), ...options });
   const context = openFetchContext(asSource(source), checked);
   const binding = bindObject(object);
-  if (!isValidated(binding) && !checked.allowUnvalidated && parts.length > 1) {
+  const pieces = cutPieces(parts, pieceBytes(context));
+  pieces.next();
+  const isOneRequest = pieces.next().done === true;
+  if (!isOneRequest && !mayJoin(context, binding)) {
+    context.close();
     throw new InvalidOptionError(
       'allowUnvalidated',
       'the object has no strong ETag, so parts could come from two versions; true permits it',

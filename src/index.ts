@@ -38,6 +38,7 @@ export {
 
 // Errors
 
+export type { AnyDownloadError } from './any-download-error.js';
 export * from './errors.js';
 
 // Sources: where the bytes are

@@ -4,9 +4,11 @@
  */
 
 import { type ByteRange, byteLength, subtractRanges, totalLength } from './byte-range.js';
-import { discover, plan, planChecks } from './download.js';
+import { discover, discoverAgain, plan, planChecks } from './download.js';
 import { DEFAULT_PART_SIZE } from './download-options.js';
+import { ObjectChangedError } from './errors.js';
 import type { FetchContext } from './fetch/fetch-context.js';
+import { isSameVersion } from './fetch/object-binding.js';
 import type { Opening } from './fetch/opening.js';
 import { createPartPlan, type PartPlan } from './plan/part-planner.js';
 import type { CheckpointSink } from './sink/checkpoint-sink.js';
@@ -140,7 +142,14 @@ async function fitOpening(context: FetchContext, opening: Opening, parts: PartPl
   if (opening.mode === 'sequential' || first === undefined) return opening;
   if (opening.range.start === first.start && opening.range.end <= first.end) return opening;
   opening.abandon();
-  return await discover(context, first);
+  const again = await discoverAgain(context, first);
+  // Invariant: what was planned for one version of the object is never filled with the bytes of another.
+  if (!isSameVersion(opening.binding, again.binding)) {
+    again.abandon();
+    const [was, is] = [opening.object.etag, again.object.etag];
+    throw new ObjectChangedError('the object was replaced while it was being opened', was, is);
+  }
+  return again;
 }
 
 /** Plans the parts of the ranges that turned out to be damaged. */

@@ -15,39 +15,50 @@ export interface ProgressSource {
   totalBytes(): number;
 }
 
+/** The highest that was shown, for meters that follow one another. */
+export interface ShownProgress {
+  completedBytes: number;
+}
+
 export interface ProgressMeter {
   /** Emits the last sample and stops. */
   finish(): void;
   stop(): void;
 }
 
-export function startProgressMeter(source: ProgressSource, emit: (progress: Progress) => void): ProgressMeter {
+export function startProgressMeter(
+  source: ProgressSource,
+  emit: (progress: Progress) => void,
+  shown: ShownProgress = { completedBytes: 0 },
+): ProgressMeter {
   const samples = [{ atMs: monotonicMs(), bytes: source.transferredBytes() }];
-  let highest = 0;
-  const sample = () => {
+  const sample = (isLast: boolean = false) => {
     const now = { atMs: monotonicMs(), bytes: source.transferredBytes() };
     samples.push(now);
     while (samples.length > 2 && now.atMs - (samples[0]?.atMs ?? 0) > RATE_WINDOW_MS) samples.shift();
     const oldest = samples[0] ?? now;
     const elapsedMs = now.atMs - oldest.atMs;
     const bytesPerSecond = elapsedMs > 0 ? Math.round(((now.bytes - oldest.bytes) * 1000) / elapsedMs) : 0;
-    const totalBytes = source.totalBytes();
-    // A damaged block that is fetched again takes bytes back; a progress bar should not.
-    highest = Math.max(highest, Math.min(source.completedBytes(), Number.isNaN(totalBytes) ? Infinity : totalBytes));
-    const leftBytes = totalBytes - highest;
+    const completedBytes = source.completedBytes();
+    const known = source.totalBytes();
+    const totalBytes = isLast && Number.isNaN(known) ? completedBytes : known;
+    const most = Number.isNaN(totalBytes) ? Infinity : totalBytes;
+    // A damaged block that is fetched again takes bytes back, and so does a new version; a progress bar should not.
+    shown.completedBytes = Math.min(most, Math.max(shown.completedBytes, completedBytes));
+    const leftBytes = totalBytes - shown.completedBytes;
     emit({
       transferredBytes: now.bytes,
-      completedBytes: highest,
+      completedBytes: shown.completedBytes,
       totalBytes,
       bytesPerSecond,
       etaSeconds: leftBytes === 0 ? 0 : leftBytes / bytesPerSecond,
     });
   };
-  const timer = every(INTERVAL_MS, sample);
+  const timer = every(INTERVAL_MS, () => sample());
   return {
     finish() {
       timer.stop();
-      sample();
+      sample(true);
     },
     stop: timer.stop,
   };

@@ -21,6 +21,51 @@ export function sanitizeText(text: string, maxLength: number = MAX_SERVER_TEXT):
   return oneLine.length > maxLength ? `${oneLine.slice(0, maxLength - 1)}…` : oneLine;
 }
 
+/** Headers whose values are no secrets, and may be the very words of a message. */
+const PLAIN_HEADERS = /^(?:host|date|range|if-|accept|user-agent|x-(?:obs|amz)-(?:date|content-sha256|request-payer))/;
+/** They stand in an Authorization header, and in what stores say about it. */
+const PLAIN_WORDS = new Set(['Signature', 'Credential', 'SignedHeaders', 'Negotiate', 'AWS4-HMAC-SHA256']);
+/** Anything shorter is no secret, and would be found where it is not meant. */
+const MIN_SECRET_LENGTH = 8;
+
+/**
+ * What of a request must not show in any text that came back: its query, the query's values and the values of its
+ * headers, in the notations in which a server may echo them. The longest first.
+ */
+export function requestSecrets(url: string, headers: Readonly<Record<string, string>> = {}): string[] {
+  const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
+  const values = query.split('&').map((pair) => pair.slice(pair.indexOf('=') + 1));
+  const secrets = new Set([query, decoded(query)]);
+  for (const value of values) for (const form of formsOf(value)) secrets.add(form);
+  for (const [name, value] of Object.entries(headers)) {
+    if (PLAIN_HEADERS.test(name)) continue;
+    // `Bearer …`, `OBS key:signature`, `AWS4-HMAC-SHA256 Credential=key/…, Signature=…`: as a whole, and each of its words.
+    for (const word of [value, ...value.split(/[\s,:=]+/)]) for (const form of formsOf(word)) secrets.add(form);
+  }
+  return [...secrets]
+    .filter((secret) => secret.length >= MIN_SECRET_LENGTH && !PLAIN_WORDS.has(secret))
+    .sort((a, b) => b.length - a.length);
+}
+
+/** Text without the secrets in it. To be called before the text is cut: half a secret would not be found. */
+export function hideSecrets(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((rest, secret) => rest.replaceAll(secret, '…'), text);
+}
+
+function formsOf(value: string): string[] {
+  const plain = decoded(value);
+  // Of a credential scope, `key/date/region/…`, the key.
+  return [value, plain, encodeURIComponent(plain), plain.slice(0, Math.max(0, plain.indexOf('/')))];
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+
 /**
  * A lower-level error as it may become a `cause`: name, message, code and stack, without the properties that Node and
  * undici add (sockets, raw server bytes, request headers).

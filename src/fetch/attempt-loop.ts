@@ -17,6 +17,8 @@ export interface AttemptJob {
   part(): Part;
   /** One request. Throws when it failed. */
   attempt(info: AttemptInfo): Promise<void>;
+  /** Whether the part was announced: before that its attempts are not. @default always */
+  isAnnounced?(): boolean;
   /** The byte reached so far: an attempt that moved it was not fruitless. */
   position(): number;
   isDone(): boolean;
@@ -39,15 +41,18 @@ export async function runAttempts(context: FetchContext, job: AttemptJob): Promi
   let history = FRESH;
   const { signal } = job;
   let request: Omit<AttemptInfo, 'attempt' | 'signal'> = { reason: 'first' };
-  let isFirst = true;
+  /** Counts what was charged: asking again with fresh credentials or on a fresh connection is the same attempt. */
+  let number = 1;
+  let isRetry = false;
   while (!job.isDone()) {
-    if (!isFirst) context.counters.retries += 1;
+    if (isRetry) context.counters.retries += 1;
     const before = job.position();
     try {
-      await job.attempt({ attempt: history.fruitlessAttempts + 1, ...request, signal });
+      await job.attempt({ attempt: number, ...request, signal });
       if (job.position() === before && !job.isDone()) throw new ProtocolError('the server answered without any byte');
       // A server that truthfully sends less than was asked for is asked for the rest; that is no retry.
-      isFirst = true;
+      number = 1;
+      isRetry = false;
       history = FRESH;
       request = { reason: 'first' };
     } catch (error) {
@@ -77,14 +82,14 @@ export async function runAttempts(context: FetchContext, job: AttemptJob): Promi
         clockCorrections: history.clockCorrections + (decision.action === 'correct-clock' ? 1 : 0),
         staleConnections: history.staleConnections + (decision.action === 'at-once' ? 1 : 0),
       };
-      isFirst = false;
+      isRetry = true;
+      if (decision.charged) number += 1;
       const delayMs =
         decision.action === 'backoff' ? backoffDelayMs(error, history.fruitlessAttempts, context.options.retry) : 0;
-      const attempt = history.fruitlessAttempts + 1;
-      context.emit('partRetrying', { part: job.part(), attempt, delayMs, error: error as Error });
+      context.emit('partRetrying', { part: job.part(), attempt: number, delayMs, error: error as Error });
       if (delayMs > 0) await sleep(delayMs, signal).catch(() => context.signal.throwIfAborted());
       if (job.isDone()) return;
-      context.emit('partStarted', { part: job.part(), attempt });
+      if (job.isAnnounced?.() !== false) context.emit('partStarted', { part: job.part(), attempt: number });
     }
   }
 }

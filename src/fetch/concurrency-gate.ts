@@ -68,7 +68,8 @@ export function createConcurrencyGate(maxConcurrency: number): ConcurrencyGate {
       if (nowMs - slowedAtMs < SLOW_DOWN_INTERVAL_MS) return;
       slowedAtMs = nowMs;
       // From what is really at work: halving what was never used would change nothing.
-      allowed = Math.max(1, Math.min(allowed, inside) / 2);
+      // Nobody is inside when the first request, which discovers the object, is the one that was refused.
+      allowed = Math.max(1, Math.min(allowed, inside || allowed) / 2);
     },
     speedUp() {
       allowed = Math.min(maxConcurrency, allowed + SPEED_UP_STEP);

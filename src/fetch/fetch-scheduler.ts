@@ -8,7 +8,7 @@ import type { Part } from '../part.js';
 import { after, monotonicMs } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
 import { blend, findTail, type Tail, type UsualPiece } from './hedge.js';
-import type { ObjectBinding } from './object-binding.js';
+import { mayJoin, type ObjectBinding } from './object-binding.js';
 import { type DeliverBytes, fetchPiece } from './part-fetcher.js';
 import { type PieceProgress, rateOf, startPiece } from './piece-progress.js';
 
@@ -64,6 +64,12 @@ export async function fetchPieces(
   let takers = context.options.concurrency;
   let usual: UsualPiece | undefined;
 
+  // Invariant: bytes of two responses are put together only where they are known to be of one version.
+  const mayHedge = context.options.hedge && mayJoin(context, binding);
+  /** Behind a caller's dispatcher what has brought no byte may be waiting for its turn: it is not silent. */
+  const hedgeable = (): Iterable<PieceProgress> =>
+    context.options.dispatcher === undefined ? active : [...active].filter(({ first }) => first !== undefined);
+
   /** Whoever finishes a piece looks for a tail himself: the others have to know only when nothing is under way. */
   const wakeAtEnd = () => {
     if (active.size > 0) return;
@@ -104,7 +110,7 @@ export async function fetchPieces(
 
   /** What an idle connection does while others are at work: takes over a tail, or looks again in a moment. */
   const help = (worker: Worker, until?: Promise<void>): Promise<void> => {
-    const tail = context.options.hedge ? findTail(active, usual, worker.bytesPerMs) : undefined;
+    const tail = mayHedge ? findTail(hedgeable(), usual, worker.bytesPerMs) : undefined;
     return tail === undefined ? pause(until) : takeOver(worker, tail);
   };
 
@@ -149,7 +155,7 @@ export async function fetchPieces(
     takers -= 1;
     wakeAtEnd();
     // A connection that failed takes no piece any more and says nothing: the end of the download is what ends the wait.
-    while (context.options.hedge && !context.signal.aborted && (takers > 0 || active.size > 0))
+    while (mayHedge && !context.signal.aborted && (takers > 0 || active.size > 0))
       await (gate.tryEnter() ? help(worker).finally(gate.leave) : pause());
   };
 

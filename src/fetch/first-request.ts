@@ -10,7 +10,7 @@ import { type ObjectInfo, readObjectInfo, singleHeader } from '../object-info.js
 import type { ResponseHead } from '../transport/exchange.js';
 import type { FetchContext } from './fetch-context.js';
 import { requestEmptyObject } from './head-request.js';
-import { bindObject, checkPlainBody, isValidated, type ObjectBinding } from './object-binding.js';
+import { bindObject, checkPlainBody, mayJoin, type ObjectBinding } from './object-binding.js';
 import { type AttemptInfo, checkContentRange, createBodyCounter, type TakeBytes } from './range-request.js';
 import { createPrefixCheck, readWholeObject, type SeenPrefix } from './sequential-request.js';
 import { sendStoreRequest } from './store-request.js';
@@ -52,6 +52,7 @@ export async function requestFirst(
 ): Promise<OtherWay | undefined> {
   let otherWay: OtherWay | undefined;
   let isUnsized = false;
+  let isSaidEmpty = false;
   let body = createBodyCounter(take);
   const conditions = conditionHeaders(context.options.conditions);
   const range: Record<string, string> = isPlain ? {} : { range: formatRangeHeader(wanted.first) };
@@ -62,25 +63,28 @@ export async function requestFirst(
       {
         onHead(head, flow) {
           checkPlainBody(undefined, head.headers, context.source.echoesContentEncoding === true);
-          const discovery = readDiscovery(head, wanted, isPlain);
+          const discovery = readDiscovery(context, head, wanted, isPlain);
           otherWay = needsPlainGet(context, wanted, discovery) ? 'plain GET' : undefined;
           if (otherWay !== undefined) return;
           const { range, object, mode } = discovery;
           isUnsized = Number.isNaN(object.size);
+          const bodyStart = head.statusCode === 206 ? range.start : 0;
           if (mode === 'sequential') {
-            const check = createPrefixCheck(discovery.binding, seen);
+            seen.start = bodyStart;
+            seen.end = bodyStart;
+            const check = createPrefixCheck(discovery.binding, seen, bodyStart);
             body = createBodyCounter(check.tap(take), check.onBytes);
           }
-          body.expect({
-            skip: mode === 'sequential' ? range.start : 0,
-            length: mode === 'sequential' ? object.size - range.start : range.end - range.start,
-            flow,
-          });
+          const bodyEnd = head.statusCode === 206 ? range.end : object.size;
+          body.expect({ skip: range.start - bodyStart, length: bodyEnd - range.start, flow });
           onDiscovered(discovery);
         },
         onBytes: (bytes) => (otherWay === undefined ? body.onBytes(bytes) : 'done'),
         onRefusal(head) {
-          if (head.statusCode === 416) otherWay = afterUnsatisfied(head, wanted);
+          if (head.statusCode !== 416) return;
+          const size = parseUnsatisfiedRange(singleHeader(head.headers, 'content-range') ?? '');
+          isSaidEmpty = size === 0;
+          otherWay = afterUnsatisfied(size, wanted);
         },
       },
     );
@@ -92,39 +96,39 @@ export async function requestFirst(
     if (otherWay === undefined) throw error;
   }
   if (otherWay !== 'empty object') return otherWay;
-  const object = await requestEmptyObject(context, info, conditions.headers, conditions.names);
+  const object = await requestEmptyObject(context, info, conditions.headers, conditions.names, isSaidEmpty);
+  if (object === undefined) return 'plain GET';
   const empty = { start: 0, end: 0 };
   onDiscovered({ object, binding: bindObject(object), mode: 'ranged', wanted: empty, range: empty });
   return undefined;
 }
 
-function readDiscovery(head: ResponseHead, wanted: Wanted, isPlain: boolean): Discovery {
+function readDiscovery(context: FetchContext, head: ResponseHead, wanted: Wanted, isPlain: boolean): Discovery {
   const { start, end } = wanted.range;
   if (head.statusCode === 206 && !isPlain) {
     const sent = checkContentRange(head.headers, wanted.first);
     if (sent.total === undefined) throw new ProtocolError('the server does not tell the size of the object');
     const object = readObjectInfo(head.headers, sent.total);
+    const binding = bindObject(object);
     const wantedEnd = Math.min(end ?? sent.total, sent.total);
-    return {
-      object,
-      binding: bindObject(object),
-      mode: 'ranged',
-      wanted: { start, end: wantedEnd },
-      range: { start: sent.start, end: Math.min(sent.end, wantedEnd) },
-    };
+    const range = { start: sent.start, end: Math.min(sent.end, wantedEnd) };
+    const isAll = sent.start === start && range.end === wantedEnd;
+    // Invariant: where no ETag tells versions apart, an answer that brings all is only continued behind its own bytes.
+    const mode = isAll && !mayJoin(context, binding) && !wanted.isProbe ? 'sequential' : 'ranged';
+    return { object, binding, mode, wanted: { start, end: wantedEnd }, range };
   }
   if (head.statusCode !== 200) throw new ProtocolError(`the server answered ${head.statusCode} to the first GET`);
   const object = readWholeObject(head.headers);
   const size = Number.isNaN(object.size) ? Number.POSITIVE_INFINITY : object.size;
   if (start > 0 && start >= size) throw unsatisfiable(start, size);
   const wantedEnd = Math.min(end ?? size, size);
-  const from = wanted.first.start < wantedEnd ? wanted.first.start : start;
   return {
     object,
     binding: bindObject(object),
     mode: 'sequential',
     wanted: { start, end: wantedEnd },
-    range: { start: from, end: wantedEnd },
+    // From its beginning, whatever is on disk already: the body comes from there anyway.
+    range: { start, end: wantedEnd },
   };
 }
 
@@ -134,13 +138,13 @@ function needsPlainGet(
   wanted: Wanted,
   { mode, binding, range, wanted: all }: Discovery,
 ): boolean {
-  if (wanted.isProbe || mode === 'sequential' || isValidated(binding) || context.options.allowUnvalidated) return false;
+  if (wanted.isProbe || mode === 'sequential' || mayJoin(context, binding)) return false;
   return wanted.first.start !== all.start || range.end !== all.end;
 }
 
-function afterUnsatisfied(head: ResponseHead, { range, first }: Wanted): OtherWay | undefined {
+/** `size` is what the refusal says of the object, if anything. */
+function afterUnsatisfied(size: number | undefined, { range, first }: Wanted): OtherWay | undefined {
   if (first.start > range.start) return 'from the start';
-  const size = parseUnsatisfiedRange(singleHeader(head.headers, 'content-range') ?? '');
   return range.start === 0 && (size ?? 0) === 0 ? 'empty object' : undefined;
 }
 

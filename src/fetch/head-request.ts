@@ -1,4 +1,4 @@
-/** What an empty object says about itself: a 416 does not carry it, so it is asked for again without a range. */
+/** What an empty object says about itself: a 416 does not carry it, so it is asked for with HEAD. */
 
 import { AccessDeniedError, type DownloadError, ProtocolError, StoreError } from '../errors.js';
 import { type ObjectInfo, readObjectInfo } from '../object-info.js';
@@ -7,7 +7,8 @@ import { type AttemptInfo, parseContentLength } from './range-request.js';
 import { sendStoreRequest } from './store-request.js';
 
 /**
- * Asks with HEAD, and with GET where HEAD is refused (a URL presigned for GET is).
+ * @param isSaidEmpty - the 416 said that the object has no bytes
+ * @returns undefined when that is not certain, or HEAD is refused (as by a URL presigned for GET): a plain GET will tell
  * @throws ProtocolError when the object is not empty after all
  */
 export async function requestEmptyObject(
@@ -15,31 +16,30 @@ export async function requestEmptyObject(
   info: AttemptInfo,
   headers: Readonly<Record<string, string>>,
   conditions: readonly string[],
-): Promise<ObjectInfo> {
+  isSaidEmpty: boolean,
+): Promise<ObjectInfo | undefined> {
   let object: ObjectInfo | undefined;
-  const ask = (method: 'HEAD' | 'GET') =>
-    sendStoreRequest(
+  try {
+    await sendStoreRequest(
       context,
-      { method, headers, conditions, ...info },
+      { method: 'HEAD', headers, conditions, ...info },
       {
         onHead(head) {
-          if ((parseContentLength(head.headers) ?? 0) !== 0) {
+          const length = parseContentLength(head.headers);
+          if (isSaidEmpty && length !== undefined && length > 0) {
             throw new ProtocolError(
               'the server calls a range of the object unsatisfiable, but the object is not empty',
             );
           }
-          object = readObjectInfo(head.headers, 0);
+          // Invariant: an object is taken for empty only when the server says so: many answer 416 for other reasons.
+          if (length === 0 || isSaidEmpty) object = readObjectInfo(head.headers, 0);
         },
         onBytes: () => 'done',
       },
     );
-  try {
-    await ask('HEAD');
   } catch (error) {
     if (!isHeadRefused(error as DownloadError)) throw error;
-    await ask('GET');
   }
-  if (object === undefined) throw new ProtocolError('the server sent no response head');
   return object;
 }
 

@@ -5,6 +5,7 @@
 
 import { ObjectChangedError, ProtocolError } from '../errors.js';
 import { isStrongEtag, type ObjectInfo, type ResponseHeaders, readEtag, singleHeader } from '../object-info.js';
+import type { FetchContext } from './fetch-context.js';
 
 export interface ObjectBinding {
   /** `NaN` while unknown. */
@@ -22,6 +23,17 @@ export function bindObject(object: ObjectInfo): ObjectBinding {
     lastModified: object.headers['last-modified'],
     contentEncoding: object.headers['content-encoding'],
   };
+}
+
+/** Whether bytes of several responses may be put together: they are known to be of one version, or the caller permits it. */
+export function mayJoin({ options }: Pick<FetchContext, 'options'>, binding: ObjectBinding): boolean {
+  return isValidated(binding) || options.allowUnvalidated;
+}
+
+/** Whether two discoveries found one version, as far as a store tells. */
+export function isSameVersion(a: ObjectBinding, b: ObjectBinding): boolean {
+  const isSame = a.etag === b.etag && (a.size === b.size || Number.isNaN(a.size) || Number.isNaN(b.size));
+  return isSame && (isValidated(a) || a.lastModified === b.lastModified);
 }
 
 /** Whether bytes of two responses are known to be of one version: what parallel GETs and resume need. */
@@ -49,6 +61,16 @@ export function checkSameObject(binding: ObjectBinding, headers: ResponseHeaders
   const lastModified = singleHeader(headers, 'last-modified');
   if (!isStrongEtag(etag) && lastModified !== binding.lastModified) {
     throw new ObjectChangedError('the object was modified while it was downloaded', binding.etag, etag);
+  }
+}
+
+/** The ETag that a refusal tells, when it is another one than the bound one. */
+export function otherEtag(binding: ObjectBinding, { etag }: ResponseHeaders): string | undefined {
+  if (typeof etag !== 'string' || etag === binding.etag) return undefined;
+  try {
+    return readEtag({ etag });
+  } catch {
+    return undefined;
   }
 }
 

@@ -20,7 +20,7 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
   let isAbandoned = false;
   let discovery: Discovery | undefined;
   let sealed: ObjectInfo | undefined;
-  const seen: SeenPrefix = { end: 0, crc: 0 };
+  const seen: SeenPrefix = { start: 0, end: 0, crc: 0 };
   const { start, end } = wanted.first;
   const piece = startPiece({ index: 0, start, end }, start, end);
   const queue = createHoldingQueue(context.options.bufferBytes);
@@ -68,7 +68,8 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
     sealed = Object.freeze({ ...discovery.object, size: piece.position });
   };
   const isDone = () => isAbandoned || (discovery !== undefined && piece.position >= piece.end);
-  const finished = runPiece(context, piece, attemptAndSeal, isDone);
+  let isTaken = false;
+  const finished = runPiece(context, piece, attemptAndSeal, isDone, () => isTaken);
   // Whoever takes the opening sees its failure; before that it must not count as unhandled.
   finished.catch(() => {});
   await Promise.race([known, finished]);
@@ -85,6 +86,7 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
     piece,
     deliverTo(deliver, part) {
       piece.part = part;
+      isTaken = true;
       queue.attach(deliver);
       return finished;
     },

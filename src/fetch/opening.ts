@@ -57,7 +57,8 @@ export function createHoldingQueue(maxBytes: number): HoldingQueue {
       receiver = deliver;
       const holds = kept.map(({ offset, bytes }) => deliver(offset, bytes)).filter((hold) => hold !== undefined);
       kept = [];
-      void Promise.all(holds).then(letGo);
+      // An abort ends the wait, too, and is told elsewhere.
+      void Promise.all(holds).then(letGo, letGo);
     },
   };
 }

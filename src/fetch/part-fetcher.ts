@@ -4,15 +4,17 @@
  */
 
 import type { ByteRange } from '../byte-range.js';
+import { PartFailedError } from '../errors.js';
 import { linkAbort } from '../linked-abort.js';
 import { sleep } from '../time.js';
 import type { Flow } from '../transport/flow.js';
 import { runAttempts } from './attempt-loop.js';
 import { createChunkGatherer } from './chunk-gatherer.js';
 import type { FetchContext } from './fetch-context.js';
-import type { ObjectBinding } from './object-binding.js';
+import { mayJoin, type ObjectBinding } from './object-binding.js';
 import { holdPiece, letGoPiece, movePiece, type PieceProgress } from './piece-progress.js';
 import { type AttemptInfo, requestRange, type TakeBytes } from './range-request.js';
+import { payRateLimit } from './rate-limit.js';
 
 /** Takes bytes and their offset in the object. A promise: the connection is not read until it resolves. */
 export type DeliverBytes = (offset: number, bytes: Buffer) => Promise<void> | undefined;
@@ -26,13 +28,25 @@ export async function fetchPiece(
 ): Promise<void> {
   await runPiece(context, piece, async (info) => {
     const asked: ByteRange = { start: piece.position, end: piece.end };
+    await holdWhilePaying(context, piece);
     const taker = createPieceTaker(context, piece, deliver);
     try {
       await requestRange(context, binding, asked, info, taker.take);
+    } catch (error) {
+      // Invariant: a cut body of an object that could be another one by now is not continued.
+      if (piece.position === piece.startedAt || mayJoin(context, binding)) throw error;
+      throw new PartFailedError(piece.part, 1, error);
     } finally {
       taker.flush();
     }
   });
+}
+
+/** What went over a rate limit is waited for before the next request: time that says nothing about the network. */
+async function holdWhilePaying({ rateLimit, signal }: FetchContext, piece: PieceProgress): Promise<void> {
+  if (rateLimit === undefined) return;
+  holdPiece(piece);
+  await payRateLimit(rateLimit, signal).finally(() => letGoPiece(piece));
 }
 
 /** Runs attempts until the piece is done, or nothing of it is left to its own fetcher. */
@@ -41,12 +55,20 @@ export async function runPiece(
   piece: PieceProgress,
   attempt: (info: AttemptInfo) => Promise<void>,
   isDone: () => boolean = () => piece.position >= piece.end,
+  isAnnounced: () => boolean = () => true,
 ): Promise<void> {
   const ending = linkAbort(context.signal);
   piece.cancel = () => ending.abort(new Error('the rest of the piece was taken over'));
   try {
     const position = () => piece.position;
-    await runAttempts(context, { part: () => piece.part, position, isDone, attempt, signal: ending.signal });
+    await runAttempts(context, {
+      part: () => piece.part,
+      position,
+      isDone,
+      isAnnounced,
+      attempt,
+      signal: ending.signal,
+    });
   } finally {
     ending.unlink();
   }
@@ -82,7 +104,6 @@ export function createPieceTaker(
   return {
     take(bytes, from) {
       flow = from;
-      context.counters.transferredBytes += bytes.length;
       deliveredTo ??= piece.position;
       const useful = bytes.subarray(0, Math.max(0, piece.end - piece.position));
       movePiece(piece, useful.length);

@@ -10,7 +10,7 @@ import type { SourceRequest } from '../source/source.js';
 import type { ResponseHead } from '../transport/exchange.js';
 import type { Flow } from '../transport/flow.js';
 import type { FetchContext } from './fetch-context.js';
-import { checkPlainBody, checkSameObject, type ObjectBinding, pinningHeaders } from './object-binding.js';
+import { checkPlainBody, checkSameObject, type ObjectBinding, otherEtag, pinningHeaders } from './object-binding.js';
 import { sendStoreRequest } from './store-request.js';
 
 /** How one attempt presents itself to the source. */
@@ -99,7 +99,7 @@ function refuseChanged(binding: ObjectBinding, head: ResponseHead): void {
     throw new ObjectChangedError(
       `the object is no longer the one this download is bound to (HTTP ${head.statusCode})`,
       binding.etag,
-      undefined,
+      otherEtag(binding, head.headers),
     );
   }
 }

@@ -3,7 +3,7 @@
  * that brought them should not be read, so that the limit reaches the sender.
  */
 
-import { monotonicMs } from '../time.js';
+import { monotonicMs, sleep } from '../time.js';
 
 /** A short burst may pass at full speed, so that a limit does not turn every read into a timer. */
 const BURST_MS = 100;
@@ -23,4 +23,13 @@ export function createRateLimit(bytesPerSecond: number): RateLimit {
       return Math.max(0, spentUntilMs - now);
     },
   };
+}
+
+/**
+ * Waits until the limit allows what has come: before the next request, and at the end, so that a small object, too,
+ * takes as long as its bytes. Rejects with the signal's reason.
+ */
+export async function payRateLimit(rateLimit: RateLimit | undefined, signal: AbortSignal): Promise<void> {
+  const pauseMs = rateLimit?.spend(0) ?? 0;
+  if (pauseMs >= 1) await sleep(pauseMs, signal);
 }

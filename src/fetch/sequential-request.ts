@@ -8,12 +8,20 @@ import { crc32 } from 'node:zlib';
 import { ObjectChangedError, ProtocolError } from '../errors.js';
 import { type ObjectInfo, type ResponseHeaders, readObjectInfo, singleHeader } from '../object-info.js';
 import type { FetchContext } from './fetch-context.js';
-import { checkPlainBody, checkSameObject, isValidated, type ObjectBinding, pinningHeaders } from './object-binding.js';
+import {
+  checkPlainBody,
+  checkSameObject,
+  isValidated,
+  type ObjectBinding,
+  otherEtag,
+  pinningHeaders,
+} from './object-binding.js';
 import { type AttemptInfo, createBodyCounter, parseContentLength, type TakeBytes } from './range-request.js';
 import { sendStoreRequest } from './store-request.js';
 
-/** The object's bytes from 0 up to where any response got, by their checksum. */
+/** The object's bytes from where the first response began up to where any response got, by their checksum. */
 export interface SeenPrefix {
+  start: number;
   end: number;
   crc: number;
 }
@@ -40,15 +48,16 @@ export async function requestSequential(
   seen: SeenPrefix,
   take: TakeBytes,
 ): Promise<void> {
-  const check = createPrefixCheck(binding, seen);
+  const check = createPrefixCheck(binding, seen, 0);
   const body = createBodyCounter(check.tap(take), check.onBytes);
   await sendStoreRequest(
     context,
     { method: 'GET', headers: pinningHeaders(binding), ...info },
     {
-      onRefusal({ statusCode }) {
+      onRefusal({ statusCode, headers }) {
         if (statusCode !== 412) return;
-        throw new ObjectChangedError('the object was replaced while it was downloaded', binding.etag, undefined);
+        const actual = otherEtag(binding, headers);
+        throw new ObjectChangedError('the object was replaced while it was downloaded', binding.etag, actual);
       },
       onHead(head, flow) {
         checkPlainBody(binding, head.headers, context.source.echoesContentEncoding === true);
@@ -71,10 +80,13 @@ export interface PrefixCheck {
   tap(take: TakeBytes): TakeBytes;
 }
 
-export function createPrefixCheck(binding: ObjectBinding, seen: SeenPrefix): PrefixCheck {
-  let at = 0;
+/** @param from - where the body of the response begins; not behind `seen.start` */
+export function createPrefixCheck(binding: ObjectBinding, seen: SeenPrefix, from: number): PrefixCheck {
+  let at = from;
   let crc = 0;
-  const onBytes = (bytes: Buffer) => {
+  const onBytes = (all: Buffer) => {
+    const bytes = all.subarray(Math.max(0, seen.start - at));
+    at += all.length - bytes.length;
     const known = bytes.subarray(0, Math.max(0, seen.end - at));
     crc = crc32(known, crc);
     at += known.length;

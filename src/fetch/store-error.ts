@@ -13,7 +13,7 @@ import {
   StoreError,
 } from '../errors.js';
 import type { ResponseHeaders } from '../object-info.js';
-import { sanitizeText } from '../redact.js';
+import { hideSecrets, sanitizeText } from '../redact.js';
 import { wallClockMs } from '../time.js';
 import { parseErrorDocument } from './error-document.js';
 
@@ -24,9 +24,18 @@ export interface Refusal {
   readonly body: Uint8Array;
 }
 
-/** The typed error for a refusal. `sentConditions` names the caller's conditions that were sent with the request. */
-export function createStoreError(refusal: Refusal, sentConditions: readonly string[] = []): DownloadError {
+/** What was sent with the request that was refused. */
+export interface SentRequest {
+  /** The names of the caller's conditions. */
+  readonly conditions?: readonly string[] | undefined;
+  /** A store may echo them; see {@link requestSecrets}. */
+  readonly secrets?: readonly string[] | undefined;
+}
+
+/** The typed error for a refusal. Invariant: a secret of the request that a server echoes is in no error. */
+export function createStoreError(refusal: Refusal, { conditions = [], secrets = [] }: SentRequest = {}): DownloadError {
   const { statusCode, headers } = refusal;
+  const clean = (text: string | undefined) => cleanText(text, secrets);
   const document = parseErrorDocument(refusal.body);
   const storeCode = clean(document?.code ?? header(headers, 'x-obs-error-code') ?? header(headers, 'x-amz-error-code'));
   const message = clean(
@@ -38,14 +47,15 @@ export function createStoreError(refusal: Refusal, sentConditions: readonly stri
     storeMessage: message,
     requestId: clean(document?.requestId ?? header(headers, 'x-obs-request-id') ?? header(headers, 'x-amz-request-id')),
   };
-  const said = [storeCode, message ?? snippet(refusal)].filter(Boolean).join(': ') || 'no explanation';
+  const said = [storeCode, message ?? snippet(refusal, secrets)].filter(Boolean).join(': ') || 'no explanation';
   const text = `the store answered ${statusCode}: ${said}`;
   if (statusCode === 304 || statusCode === 412) {
-    const condition = clean(document?.condition) ?? conditionsBehind(statusCode, sentConditions);
+    const condition = clean(document?.condition) ?? conditionsBehind(statusCode, conditions);
     return new ConditionNotMetError(statusCode, condition, answer);
   }
   if (statusCode === 404 || statusCode === 410) return new NotFoundError(text, answer);
-  if (statusCode === 401 || statusCode === 403) {
+  const isExpired = statusCode === 400 && EXPIRED_CODES.has(storeCode ?? '');
+  if (statusCode === 401 || statusCode === 403 || isExpired) {
     const isArchived = storeCode === 'InvalidObjectState';
     const hint = isArchived ? ' (the object is archived: restore it, and download when the restore is complete)' : '';
     return new AccessDeniedError(text + hint, answer);
@@ -62,6 +72,9 @@ export function parseRetryAfterMs(value: string | undefined): number | undefined
   return Number.isNaN(date) ? undefined : Math.max(0, date - wallClockMs());
 }
 
+/** S3 says with a 400 that temporary credentials are over (its list of error codes). */
+const EXPIRED_CODES = new Set(['ExpiredToken', 'TokenRefreshRequired', 'InvalidToken', 'RequestExpired']);
+
 const CONDITION_NAMES: Readonly<Record<string, string>> = {
   'If-Match': 'ifMatch',
   'If-None-Match': 'ifNoneMatch',
@@ -75,16 +88,17 @@ function conditionsBehind(statusCode: 304 | 412, sent: readonly string[]): strin
   return (candidates.length > 0 ? candidates : possible).join(', ');
 }
 
-function clean(text: string | undefined): string | undefined {
+function cleanText(text: string | undefined, secrets: readonly string[]): string | undefined {
   if (text === undefined || text === '') return undefined;
-  return CONDITION_NAMES[text] ?? (sanitizeText(text) || undefined);
+  return CONDITION_NAMES[text] ?? (sanitizeText(hideSecrets(text, secrets)) || undefined);
 }
 
 /** The beginning of a body that is no error document, when it is text: a proxy's page often says what is wrong. */
-function snippet({ headers, body }: Refusal): string | undefined {
+function snippet({ headers, body }: Refusal, secrets: readonly string[]): string | undefined {
   const type = header(headers, 'content-type') ?? '';
   if (!/^(text|application)\/(plain|html|json|xml)/i.test(type)) return undefined;
-  return sanitizeText(new TextDecoder().decode(body.subarray(0, 1024)).replace(/<[^>]*>/g, ' '));
+  const text = hideSecrets(new TextDecoder().decode(body), secrets).slice(0, 1024);
+  return sanitizeText(text.replace(/<[^>]*>/g, ' '));
 }
 
 function header(headers: ResponseHeaders, name: string): string | undefined {

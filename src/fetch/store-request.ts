@@ -5,18 +5,21 @@
 
 import { AccessDeniedError, InvalidOptionError, ProtocolError } from '../errors.js';
 import { singleHeader } from '../object-info.js';
+import type { CheckedOptions } from '../options.js';
 import { orAborted } from '../or-aborted.js';
+import { requestSecrets } from '../redact.js';
 import type { RequestContext, SourceRequest } from '../source/source.js';
-import { sleep, wallClockMs } from '../time.js';
+import { wallClockMs } from '../time.js';
 import { exchange, type ResponseHead } from '../transport/exchange.js';
 import type { Flow } from '../transport/flow.js';
 import { MAX_ERROR_BODY_BYTES } from './error-document.js';
 import type { FetchContext } from './fetch-context.js';
+import { payRateLimit } from './rate-limit.js';
 import { isRedirect, resolveRedirect, type SplitUrl, splitUrl } from './redirect.js';
 import { createStoreError } from './store-error.js';
 
-/** Under a rate limit the bytes come in portions of this. */
-const LIMITED_READ_BYTES = 64 * 1024;
+/** Under a rate limit the bytes come in portions: of all connections together a tenth of a second's, within this. */
+const LIMITED_READ_BYTES = { min: 4 * 1024, max: 64 * 1024 };
 
 export interface StoreRequest {
   readonly method: 'GET' | 'HEAD';
@@ -40,11 +43,10 @@ export interface ResponseTaker {
   onRefusal?(head: ResponseHead): void;
 }
 
-/** Headers of every request: no compression (RFC 9110 section 12.5.3), and who we are. */
-const COMMON_HEADERS: Readonly<Record<string, string>> = {
-  'accept-encoding': 'identity',
-  'user-agent': 'partstream',
-};
+/** Headers of every request: no compression (RFC 9110 section 12.5.3). */
+const COMMON_HEADERS: Readonly<Record<string, string>> = { 'accept-encoding': 'identity' };
+/** Who we are, unless the source says otherwise. */
+const USER_AGENT: Readonly<Record<string, string>> = { 'user-agent': 'partstream' };
 
 /** Sends one request and feeds its response to `taker`. */
 export async function sendStoreRequest(
@@ -53,8 +55,7 @@ export async function sendStoreRequest(
   taker: ResponseTaker,
 ): Promise<void> {
   // Small answers arrive at once: what went over a rate limit is waited for before the next request.
-  const pauseMs = context.rateLimit?.spend(0) ?? 0;
-  if (pauseMs >= 1) await sleep(pauseMs, request.signal);
+  await payRateLimit(context.rateLimit, request.signal);
   const own = { ...COMMON_HEADERS, ...request.headers };
   const asked: RequestContext = {
     method: request.method,
@@ -65,14 +66,19 @@ export async function sendStoreRequest(
     clockOffsetMs: context.clockOffsetMs,
     signal: request.signal,
   };
+  const secrets: string[] = [];
   let next = await orAborted(context.source.request(asked), request.signal);
   for (let hops = 0; ; hops += 1) {
     const url = checkedUrl(next.url);
     request.signal.throwIfAborted();
+    secrets.push(...requestSecrets(next.url, next.headers));
     const outcome = await exchangeOnce(context, url, next, { ...request, headers: own }, taker);
     if (outcome === undefined) return;
     if (!isRedirect(outcome.head.statusCode)) {
-      const error = createStoreError({ ...outcome.head, body: outcome.body }, request.conditions);
+      const error = createStoreError(
+        { ...outcome.head, body: outcome.body },
+        { conditions: request.conditions, secrets },
+      );
       if (error instanceof AccessDeniedError && error.storeCode === 'RequestTimeTooSkewed')
         learnClock(context, outcome.head);
       refusedRequests.set(error, next);
@@ -110,14 +116,18 @@ async function exchangeOnce(
   const body: Buffer[] = [];
   let bodyBytes = 0;
   context.counters.requests += 1;
+  // Of a source that is not ours the names may come in any case.
+  const sourceHeaders = Object.fromEntries(
+    Object.entries(sourceRequest.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
+  );
   const run = exchange(
     context.dispatcherFor(url.origin, sourceRequest.tls),
     // Invariant: a source's headers never replace the range, the condition or the encoding that the pipeline asks for.
-    { origin: url.origin, path: url.target, method, headers: { ...sourceRequest.headers, ...own } },
+    { origin: url.origin, path: url.target, method, headers: { ...USER_AGENT, ...sourceHeaders, ...own } },
     {
       ...options.timeouts,
       minBytesPerSecond: options.minBytesPerSecond,
-      maxReadBytes: context.rateLimit === undefined ? undefined : LIMITED_READ_BYTES,
+      maxReadBytes: limitedReadBytes(options),
     },
     {
       onHead(head, flow) {
@@ -129,7 +139,10 @@ async function exchangeOnce(
         refused = head;
       },
       onBytes(bytes) {
-        if (refused === undefined) return taker.onBytes(bytes);
+        if (refused === undefined) {
+          context.counters.transferredBytes += bytes.length;
+          return taker.onBytes(bytes);
+        }
         body.push(Buffer.from(bytes));
         bodyBytes += bytes.length;
         return bodyBytes >= MAX_ERROR_BODY_BYTES ? 'done' : undefined;
@@ -144,6 +157,12 @@ async function exchangeOnce(
     if (refused === undefined || signal.aborted) throw error;
   }
   return refused === undefined ? undefined : { head: refused, body: Buffer.concat(body) };
+}
+
+function limitedReadBytes({ maxBytesPerSecond, concurrency }: CheckedOptions): number | undefined {
+  if (maxBytesPerSecond === undefined) return undefined;
+  const portion = Math.floor(maxBytesPerSecond / 10 / concurrency);
+  return Math.min(LIMITED_READ_BYTES.max, Math.max(LIMITED_READ_BYTES.min, portion));
 }
 
 function checkedUrl(url: string): SplitUrl {

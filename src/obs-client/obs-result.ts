@@ -109,7 +109,7 @@ const V2_ONLY: readonly NamedHeader[] = [
 
 /** The result of a request that succeeded. */
 export function obsResult(headers: ResponseHeaders, prefix: HeaderPrefix): ObsResult {
-  const flat = flatten(headers);
+  const flat = inDialect(flatten(headers), prefix);
   const result: InterfaceResult = {
     ContentLength: flat['content-length'],
     Date: flat.date,
@@ -131,7 +131,7 @@ export function obsResult(headers: ResponseHeaders, prefix: HeaderPrefix): ObsRe
 
 /** The result of a request that the store refused. */
 export function obsRefusal(status: number, headers: ResponseHeaders, prefix: HeaderPrefix): ObsRefusal {
-  const flat = flatten(headers);
+  const flat = inDialect(flatten(headers), prefix);
   return { CommonMsg: { ...commonMsg(status, flat, prefix), Indicator: flat['x-reserved-indicator'] } };
 }
 
@@ -148,6 +148,16 @@ function commonMsg(status: number, headers: FlatHeaders, prefix: HeaderPrefix): 
     InterfaceResult: null,
     QosDelayTime: headers[`${prefix}qos-delay-time`] ?? '',
   };
+}
+
+/** A store that answers in the other dialect only is understood all the same. */
+function inDialect(headers: FlatHeaders, prefix: HeaderPrefix): FlatHeaders {
+  const names = Object.keys(headers);
+  const other: HeaderPrefix = prefix === 'x-obs-' ? 'x-amz-' : 'x-obs-';
+  if (names.some((name) => name.startsWith(prefix))) return headers;
+  const spoken = names.filter((name) => name.startsWith(other));
+  const translated = spoken.map((name) => [prefix + name.slice(other.length), headers[name] ?? '']);
+  return { ...headers, ...Object.fromEntries(translated) };
 }
 
 function namedHeaders(prefix: HeaderPrefix): NamedHeader[] {

@@ -4,7 +4,15 @@ import type { ByteRange } from '../byte-range.js';
 import type { Durability } from '../download-options.js';
 import { InvalidOptionError } from '../errors.js';
 import type { ObjectInfo } from '../object-info.js';
-import { checkBoolean, checkInteger, checkOneOf, checkText, MAX_TIMER_MS, refuse } from '../option-checks.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkKeys,
+  checkOneOf,
+  checkText,
+  MAX_TIMER_MS,
+  refuse,
+} from '../option-checks.js';
 import { CRC_ALGORITHMS, type CrcAlgorithm } from '../verify/crc-algorithm.js';
 import type { Destination } from './destination.js';
 import { type FileOps, nodeFileOps } from './file-ops.js';
@@ -73,6 +81,7 @@ export function checkSinkOptions(object: ObjectInfo, options: SinkSetup = {}): C
   }
   const { identity = '', range = { start: 0, end: object.size }, checkpoint = true } = options;
   if (typeof identity !== 'string') refuse('identity', identity, 'a string');
+  checkKeys('range', range, ['start', 'end']);
   const start = checkInteger('range.start', range.start, 0, object.size);
   const end = checkInteger('range.end', range.end, start, object.size);
   return {

@@ -214,6 +214,7 @@ export class CheckpointSink extends Writable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#context.lock.leave();
     this.#ending.abort(error ?? new CheckpointError(this.path, 'the sink was closed'));
     this.#shutDown().then(
       () => callback(error),

@@ -16,7 +16,11 @@ export interface Destination {
   readonly partPath: string;
   /** `undefined` when nothing is to be recorded. */
   readonly checkpointPath: string | undefined;
+  /** Where a checkpoint of this destination is as a rule, whether or not it is now: an old one must not stay behind. */
+  readonly besideCheckpointPath: string;
   readonly lockPath: string;
+  /** The lock of a checkpoint that is elsewhere: another destination could have been given the same one. */
+  readonly checkpointLock?: { readonly path: string; readonly lockPath: string } | undefined;
   /** Whether a lock or a checkpoint was there: another download of it is under way, or has left something. */
   readonly hadTraces: boolean;
 }
@@ -44,38 +48,56 @@ export async function resolveDestination(
 ): Promise<Destination> {
   const { checkpoint } = options;
   const isPath = typeof destination === 'string';
-  const given = isPath
-    ? checkPath('destination', destination)
-    : await resolveInside(destination.directory, localName(sourceName), ops);
+  const segments = isPath ? [] : localName(sourceName);
+  const asked = isPath ? checkPath('destination', destination) : resolve(destination.directory, ...segments);
+  // Before any directory is made.
+  if (typeof checkpoint === 'string') checkOtherPlace(checkPath('checkpoint', checkpoint), placesOf(asked));
+  const given = isPath ? asked : await resolveInside(destination.directory, segments, ops);
   const elsewhere = typeof checkpoint === 'string' ? await resolveCheckpoint(checkpoint, ops) : undefined;
   const name = basename(given);
-  const names = {
-    part: fitName(name, '.part'),
-    lock: fitName(name, '.part.lock', MAX_NEIGHBOUR_BYTES),
-    checkpoint: fitName(name, '.part.checkpoint', MAX_NEIGHBOUR_BYTES),
-  };
-  const beside = (neighbour: string) => join(dirname(given), neighbour);
-  const looked = checkpoint === false ? undefined : (elsewhere ?? beside(names.checkpoint));
+  const near = placesOf(given);
+  // Without a checkpoint an earlier call without one can have left the bytes alone.
+  const left = checkpoint === false ? near.partPath : elsewhere;
   // Looked at while the directory is being resolved: whichever way leads there, these are the same files.
-  const [directory, , foundLock, foundCheckpoint] = await Promise.all([
+  const [directory, , ...traces] = await Promise.all([
     isPath ? realDirectory(dirname(given), ops) : dirname(given),
     checkPlace(given, options.overwrite, ops),
-    statusOrUnknown(beside(names.lock), ops),
-    looked === undefined ? undefined : statusOrUnknown(looked, ops),
+    statusOrUnknown(near.lockPath, ops),
+    statusOrUnknown(near.besideCheckpointPath, ops),
+    left === undefined ? undefined : statusOrUnknown(left, ops),
   ]);
-  const place = {
-    path: join(directory, name),
-    partPath: join(directory, names.part),
-    lockPath: join(directory, names.lock),
-  };
-  if (elsewhere !== undefined && Object.values(place).includes(elsewhere)) {
-    throw new InvalidOptionError('checkpoint', `${elsewhere} is needed for the download itself`);
-  }
+  const place = placesOf(join(directory, name));
+  if (elsewhere !== undefined) checkOtherPlace(elsewhere, place);
   return {
     ...place,
-    checkpointPath: checkpoint === false ? undefined : (elsewhere ?? join(directory, names.checkpoint)),
-    hadTraces: foundLock !== undefined || foundCheckpoint !== undefined,
+    checkpointPath: checkpoint === false ? undefined : (elsewhere ?? place.besideCheckpointPath),
+    ...(elsewhere !== undefined &&
+      elsewhere !== place.besideCheckpointPath && {
+        checkpointLock: { path: elsewhere, lockPath: neighbourOf(elsewhere, '.lock') },
+      }),
+    hadTraces: traces.some((found) => found !== undefined),
   };
+}
+
+type Places = Pick<Destination, 'path' | 'partPath' | 'lockPath' | 'besideCheckpointPath'>;
+
+/** A destination and what stands beside it. */
+function placesOf(path: string): Places {
+  return {
+    path,
+    partPath: join(dirname(path), fitName(basename(path), '.part')),
+    lockPath: neighbourOf(path, '.part.lock'),
+    besideCheckpointPath: neighbourOf(path, '.part.checkpoint'),
+  };
+}
+
+function neighbourOf(path: string, suffix: string): string {
+  return join(dirname(path), fitName(basename(path), suffix, MAX_NEIGHBOUR_BYTES));
+}
+
+function checkOtherPlace(checkpointPath: string, { path, partPath, lockPath }: Places): void {
+  if (![path, partPath, lockPath].includes(checkpointPath)) return;
+  throw new InvalidOptionError('checkpoint', `${checkpointPath} is needed for the download itself`);
 }
 
 async function resolveCheckpoint(given: string, ops: FileOps): Promise<string> {

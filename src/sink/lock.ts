@@ -8,26 +8,14 @@
  */
 
 import { DiskError, DownloadError, LockedError } from '../errors.js';
-import { monotonicMs, sleep, wallClockMs } from '../time.js';
+import { monotonicMs, sleep } from '../time.js';
 import { type FileOps, nodeFileOps } from './file-ops.js';
-import { isMissing, LockDirectory } from './lock-directory.js';
+import { type Holding, holdHere, leftHere } from './held-here.js';
+import { type DestinationLock, HeldLock, joinLocks } from './held-lock.js';
+import { LockDirectory } from './lock-directory.js';
 import { lockFileSystem } from './lock-file-system.js';
 
-/** The lock of one destination, held by this thread. */
-export interface DestinationLock {
-  /** The destination that is locked. */
-  readonly path: string;
-  /** Aborts with a {@link LockedError} as its reason when the lock is lost. */
-  readonly compromised: AbortSignal;
-  /**
-   * The fence: looks at the disk whether the lock is still ours, and shows a sign of life.
-   * @throws {LockedError} when it is lost or was released
-   * @throws {DiskError} when the disk cannot tell
-   */
-  check(): Promise<void>;
-  /** Gives the lock back; after a loss nothing on disk is touched. May be called again; never rejects. */
-  release(): Promise<void>;
-}
+export type { DestinationLock } from './held-lock.js';
 
 export interface LockOptions {
   /** How long to wait for another live owner, in milliseconds; 0 tries once. */
@@ -50,8 +38,12 @@ export interface LockTiming {
 
 const DEFAULT_TIMING: LockTiming = { staleMs: 30_000, updateMs: 5_000, retryMs: 200 };
 
-/** Lock paths that this thread holds or is about to: a second call need not ask the disk. */
-const heldHere = new Set<string>();
+/** What is locked: the destination, and a checkpoint that is elsewhere, which another destination could have, too. */
+export interface LockPlace {
+  readonly path: string;
+  readonly lockPath: string;
+  readonly checkpointLock?: { readonly path: string; readonly lockPath: string } | undefined;
+}
 
 /** A destination that is this call's alone, as far as this thread goes: enough while nothing of it is on disk. */
 export interface DestinationClaim {
@@ -65,32 +57,24 @@ export interface DestinationClaim {
  * Claims a destination within this thread; the disk is not touched.
  * @throws {LockedError} when another download of this thread has it for longer than `waitMs`
  */
-export async function claimDestination(
-  destination: { readonly path: string; readonly lockPath: string },
-  options: LockOptions,
-): Promise<DestinationClaim> {
+export async function claimDestination(destination: LockPlace, options: LockOptions): Promise<DestinationClaim> {
   const { path, lockPath } = destination;
   const startedAtMs = monotonicMs();
-  const tryToClaim = async (): Promise<boolean | LockedError> => {
-    if (heldHere.has(lockPath)) return heldByUs(path);
-    heldHere.add(lockPath);
-    return true;
+  const { signal } = options;
+  const tryToClaim = async (): Promise<Holding | LockedError> => {
+    await leftHere(lockPath, signal);
+    return holdHere(lockPath, signal) ?? heldByUs(path);
   };
-  await untilDeadline(tryToClaim, options);
+  const holding = await untilDeadline(tryToClaim, options);
   // What one wait has taken is not there for the other.
   const waitMs = Math.max(0, options.waitMs - (monotonicMs() - startedAtMs));
-  let isHeld = true;
-  const release = () => {
-    if (isHeld) heldHere.delete(lockPath);
-    isHeld = false;
-  };
   return {
     lock() {
       // No other download of this thread can come in between: nothing is awaited.
-      release();
+      holding.release();
       return acquireDestinationLock(destination, { ...options, waitMs });
     },
-    release,
+    release: holding.release,
   };
 }
 
@@ -100,13 +84,10 @@ export async function claimDestination(
  * something else is in the place of the lock
  * @throws {DiskError} when the lock cannot be created
  */
-export async function acquireDestinationLock(
-  destination: { readonly path: string; readonly lockPath: string },
-  options: LockOptions,
-): Promise<DestinationLock> {
+export async function acquireDestinationLock(destination: LockPlace, options: LockOptions): Promise<DestinationLock> {
   const timing = { ...DEFAULT_TIMING, ...options.timing };
   const { signal, ops = nodeFileOps } = options;
-  const lock = await untilDeadline(() => tryToLock(destination, ops, timing), options);
+  const lock = await untilDeadline(() => tryToLockAll(destination, { ops, timing, signal }), options);
   if (!signal?.aborted) return lock;
   await lock.release();
   throw signal.reason;
@@ -132,18 +113,39 @@ function heldByUs(path: string): LockedError {
   return new LockedError(path, 'another download in this process is writing it');
 }
 
+interface LockMeans {
+  readonly ops: FileOps;
+  readonly timing: LockTiming;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Tries once, for all locks that the place has or for none. */
+async function tryToLockAll(place: LockPlace, means: LockMeans): Promise<DestinationLock | LockedError> {
+  const first = await tryToLock(place, means);
+  if (place.checkpointLock === undefined || first instanceof LockedError) return first;
+  const second = await tryToLock(place.checkpointLock, means).catch(async (error: unknown) => {
+    await first.release();
+    throw error;
+  });
+  if (!(second instanceof LockedError)) return joinLocks(first, second);
+  await first.release();
+  return second;
+}
+
 /** Tries once; an error that waiting can cure is returned, not thrown. */
 async function tryToLock(
   destination: { path: string; lockPath: string },
-  ops: FileOps,
-  timing: LockTiming,
+  { ops, timing, signal }: LockMeans,
 ): Promise<DestinationLock | LockedError> {
   const { path, lockPath } = destination;
-  if (heldHere.has(lockPath)) return heldByUs(path);
-  heldHere.add(lockPath);
+  const leaving = leftHere(lockPath, signal);
+  // Not awaited where nobody is leaving: a claim must become a lock without a gap.
+  if (leaving !== undefined) await leaving;
+  const holding = holdHere(lockPath, signal);
+  if (holding === undefined) return heldByUs(path);
   const directory = new LockDirectory(destination, ops, timing.staleMs);
   const fs = lockFileSystem(directory);
-  const held = new HeldLock(path, lockPath, directory);
+  const held = new HeldLock(path, lockPath, directory, holding);
   try {
     const { lock } = await import('proper-lockfile');
     held.stopUpdates = await lock(path, {
@@ -157,65 +159,8 @@ async function tryToLock(
     return held;
   } catch (error) {
     await directory.remove().catch(() => {});
-    heldHere.delete(lockPath);
+    holding.release();
     if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return new LockedError(path, `held by ${fs.holder()}`);
     throw error instanceof DownloadError ? error : new DiskError(lockPath, error);
-  }
-}
-
-class HeldLock implements DestinationLock {
-  readonly path: string;
-  /** Ends proper-lockfile's timer. */
-  stopUpdates: () => Promise<void> = async () => {};
-  readonly #lockPath: string;
-  readonly #directory: LockDirectory;
-  readonly #lost = new AbortController();
-  #released: Promise<void> | undefined;
-
-  constructor(path: string, lockPath: string, directory: LockDirectory) {
-    this.path = path;
-    this.#lockPath = lockPath;
-    this.#directory = directory;
-  }
-
-  get compromised(): AbortSignal {
-    return this.#lost.signal;
-  }
-
-  lose(cause: unknown): void {
-    // While the lock is being released, an update that finds it gone is no loss.
-    if (this.#released !== undefined) return;
-    this.#lost.abort(
-      new LockedError(this.path, 'the lock was taken over or removed while this download ran', { cause }),
-    );
-  }
-
-  async check(): Promise<void> {
-    if (this.#released !== undefined) throw new LockedError(this.path, 'the lock was released');
-    this.compromised.throwIfAborted();
-    try {
-      await this.#directory.refresh(new Date(wallClockMs()));
-    } catch (error) {
-      if (!isMissing(error)) throw new DiskError(this.#lockPath, error);
-      this.lose(error);
-    }
-    // Also when an update found the loss in the meantime.
-    this.compromised.throwIfAborted();
-  }
-
-  release(): Promise<void> {
-    this.#released ??= this.#release();
-    return this.#released;
-  }
-
-  async #release(): Promise<void> {
-    // Invariant: after a loss nothing is deleted, and a successor's lock never is.
-    if (!this.compromised.aborted) {
-      // Fails when other code in this process has unlocked our path by name; the directory is ours all the same.
-      await this.stopUpdates().catch(() => {});
-      // A lock that cannot be removed is taken over as soon as this process has ended.
-      await this.#directory.remove().catch(() => {});
-    }
-    heldHere.delete(this.#lockPath);
   }
 }

@@ -104,7 +104,7 @@ async function resume(request: CheckpointRequest, state: JournalState, left: Fil
 
 async function startAfresh(request: CheckpointRequest, leftover: FileStatus | undefined): Promise<OpenCheckpoint> {
   const { ops, destination, range, checksumAlgorithm } = request;
-  const { partPath, checkpointPath } = destination;
+  const { partPath, checkpointPath, besideCheckpointPath } = destination;
   const problem = leftover === undefined ? undefined : linkProblem(leftover);
   if (problem !== undefined) {
     throw new DestinationError(partPath, leftover?.isDirectory() ? 'directory' : 'symlink', problem);
@@ -113,6 +113,7 @@ async function startAfresh(request: CheckpointRequest, leftover: FileStatus | un
   const ledger = new BlockLedger(length, blockBytesFor(length), await loadCrc(checksumAlgorithm));
   // Invariant: a journal never outlives its part file: blocks of one file are not taken for those of the next.
   if (checkpointPath !== undefined) await removeIfThere(ops, checkpointPath);
+  if (checkpointPath !== besideCheckpointPath) await removeIfThere(ops, besideCheckpointPath);
   await removeIfThere(ops, partPath);
   await checkFreeSpace(request, length);
   const part = await createPartFile(ops, partPath, length);

@@ -4,13 +4,13 @@
  */
 
 import { basename } from 'node:path';
-import type { ByteRange } from '../byte-range.js';
+import { type ByteRange, subtractRanges } from '../byte-range.js';
 import { hashIdentity } from './checkpoint-binding.js';
 import type { Destination } from './destination.js';
 import { type FileOps, nodeFileOps } from './file-ops.js';
 import { recordedRuns } from './journal.js';
 import { readJournal } from './journal-file.js';
-import { statusOf } from './own-file.js';
+import { isSameFile, statusOf } from './own-file.js';
 
 /** What a journal claims. Nothing of it has been compared with the disk. */
 export interface CheckpointPeek {
@@ -41,6 +41,17 @@ export async function peekCheckpoint(
     end: Math.min(start + (first + crcs.length) * block, end),
   }));
   return { ...(etag === null ? {} : { etag }), size, range: { start, end }, completed };
+}
+
+/** Whether the file at the destination can be this one, published by a process that ended before it could say so. */
+export async function mayBePublished(
+  { path, partPath }: Destination,
+  { range, completed }: CheckpointPeek,
+  ops: FileOps = nodeFileOps,
+): Promise<boolean> {
+  if (subtractRanges(range, completed).length > 0) return false;
+  const [part, target] = await Promise.all([statusOf(ops, partPath), statusOf(ops, path)]);
+  return part === undefined || (target !== undefined && isSameFile(part, target));
 }
 
 /** Whether anything stands where the checkpoint of this destination would be. */

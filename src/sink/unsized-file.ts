@@ -39,15 +39,20 @@ export interface UnsizedFile {
 
 export async function openUnsizedFile(start: number, options: UnsizedFileOptions): Promise<UnsizedFile> {
   const { destination, lock, overwrite, signal, onBytes, ops = nodeFileOps } = options;
-  const { partPath, checkpointPath } = destination;
+  const { partPath, checkpointPath, besideCheckpointPath } = destination;
   // What an earlier process left is of an object that could be resumed; this one cannot.
-  for (const path of [checkpointPath, partPath]) if (path !== undefined) await removeIfThere(ops, path);
+  for (const path of [checkpointPath, besideCheckpointPath, partPath])
+    if (path !== undefined) await removeIfThere(ops, path);
   const file: OpenFile = await ops.open(partPath, OPEN_NEW, 0o600).catch((error: unknown) => {
     throw new DiskError(partPath, error);
   });
   let writtenBytes = 0;
   let isPublished = false;
   const part = () => new PartFile(ops, partPath, file, writtenBytes);
+  const checkFence = async (whole: PartFile = part()) => {
+    await lock.check();
+    await whole.checkOwnership();
+  };
 
   const writable = new Writable({
     objectMode: true,
@@ -78,21 +83,28 @@ export async function openUnsizedFile(start: number, options: UnsizedFileOptions
     },
     async publish() {
       const whole = part();
-      const checkFence = async () => {
-        await lock.check();
-        await whole.checkOwnership();
-      };
       const ledger = new BlockLedger(0, 1, await loadCrc('crc32'));
       const nothing = { ops, ledger, part: whole, journal: undefined, durability: 'none' } as const;
-      const commit = new GroupCommit({ ...nothing, checkFence, onRecorded: () => {}, onFailure: () => {} });
+      const commit = new GroupCommit({
+        ...nothing,
+        checkFence: () => checkFence(whole),
+        onRecorded: ignore,
+        onFailure: ignore,
+      });
       const naming = { ops, destination, overwrite, part: whole, journal: undefined, commit, signal };
-      await publishFile({ ...naming, checkFence, checkLock: () => lock.check() });
+      await publishFile({ ...naming, checkFence: () => checkFence(whole), checkLock: () => lock.check() });
       isPublished = true;
     },
     async close() {
-      await file.close().catch(() => undefined);
-      if (!isPublished && !lock.compromised.aborted) await ops.unlink(partPath).catch(() => undefined);
+      // Invariant: a file that may be a successor's by now is not removed. The lock is looked at, not remembered.
+      if (!isPublished)
+        await checkFence()
+          .then(() => ops.unlink(partPath), ignore)
+          .catch(ignore);
+      await file.close().catch(ignore);
       await lock.release();
     },
   };
 }
+
+function ignore(): void {}

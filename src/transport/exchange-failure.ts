@@ -4,7 +4,7 @@
  */
 
 import { DownloadError, InvalidOptionError, NetworkError, ProtocolError, TimeoutError } from '../errors.js';
-import { redactCause } from '../redact.js';
+import { hideSecrets, redactCause } from '../redact.js';
 import { rootFailure, staleConnection } from './network-failure.js';
 import { proxyHost } from './proxy-host.js';
 
@@ -17,7 +17,7 @@ export interface FailureContext {
   readonly headArrived: boolean;
   /** The connection had carried a request before. */
   readonly connectionWasUsed: boolean;
-  /** Texts that must not show: the request's query and the values of its headers. */
+  /** Texts that must not show; see {@link requestSecrets}. */
   readonly secrets: readonly string[];
 }
 
@@ -107,9 +107,7 @@ function networkFailure(error: unknown, message: string, code: string, context: 
 
 /** A foreign error may quote the request. */
 function withoutSecrets(cause: Error, secrets: readonly string[]): Error {
-  for (const secret of secrets) {
-    cause.message = cause.message.replaceAll(secret, '…');
-    if (cause.stack !== undefined) cause.stack = cause.stack.replaceAll(secret, '…');
-  }
+  cause.message = hideSecrets(cause.message, secrets);
+  if (cause.stack !== undefined) cause.stack = hideSecrets(cause.stack, secrets);
   return cause;
 }

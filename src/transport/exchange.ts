@@ -7,6 +7,7 @@
 import type { Dispatcher } from 'undici';
 import { ProtocolError } from '../errors.js';
 import type { ResponseHeaders } from '../object-info.js';
+import { requestSecrets } from '../redact.js';
 import { exchangeFailure } from './exchange-failure.js';
 import { type Flow, parserValve, socketValve, ValveFlow } from './flow.js';
 import { type Line, type LineDispatchOptions, takenBy } from './line.js';
@@ -121,6 +122,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     };
     try {
       this.#dispatcher.dispatch(options, this);
+      // A caller's dispatcher has limits and a queue of its own: no time of ours runs before it sends the request.
+      if (this.#line === undefined && this.#controller === undefined) this.#watchdog.pause();
     } catch (error) {
       this.#fail(error);
     }
@@ -138,9 +141,10 @@ class Exchange implements Dispatcher.DispatchHandler {
       controller.abort(new Error('the exchange was given up'));
       return;
     }
-    if (this.#line === undefined) return;
-    // Connecting had its own limit. A caller's dispatcher does not tell when it was connected.
+    // Connecting had its own limit; a caller's dispatcher may have let the request wait for others.
+    this.#watchdog.resume();
     this.#watchdog.requestSent();
+    if (this.#line === undefined) return;
     this.#noteConnection(this.#line);
     this.#line.socket?.carry(this.#maxReadBytes);
   }
@@ -216,16 +220,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     // Invariant: once the caller has all its bytes, no failure of the connection can take them back.
     if (this.#isSettled || this.#isDone) return;
     const { origin, path, headers } = this.#request;
-    const query = path.indexOf('?');
     const failure = exchangeFailure(error, {
       dispatcher: this.#dispatcher,
       origin,
       isForeign: this.#line === undefined,
       headArrived: this.#flow !== undefined,
       connectionWasUsed: this.#connectionWasUsed,
-      secrets: [...(query < 0 ? [] : [path.slice(query + 1)]), ...Object.values(headers)].filter(
-        (text) => text.length > 8,
-      ),
+      secrets: requestSecrets(path, headers),
     });
     this.#finish({ error: failure });
   }

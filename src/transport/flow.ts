@@ -58,11 +58,17 @@ export function parserValve(controller: Dispatcher.DispatchController, headers: 
   };
 }
 
-/** The server closes the connection after the response (RFC 9112 sections 6.3 and 9.6). */
+/** The server closes the connection after the response (RFC 9112 sections 6.3 and 9.6), in undici's parser's view. */
 function endsByClosing(headers: ResponseHeaders): boolean {
-  const connection = [headers.connection ?? []].flat().join(',').toLowerCase();
-  if (connection.split(',').some((token) => token.trim() === 'close')) return true;
-  return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined;
+  const tokens = [...listOf(headers.connection), ...listOf(headers['proxy-connection'])];
+  if (tokens.includes('close')) return true;
+  const encodings = listOf(headers['transfer-encoding']);
+  return encodings.length === 0 ? headers['content-length'] === undefined : encodings.at(-1) !== 'chunked';
+}
+
+function listOf(value: string | string[] | undefined): string[] {
+  const tokens = [value ?? []].flat().join(',').toLowerCase().split(',');
+  return tokens.map((token) => token.trim()).filter((token) => token !== '');
 }
 
 export class ValveFlow implements Flow {

@@ -104,8 +104,11 @@ export function assertVerified(
     }
   }
   const [check] = plan.checks;
-  if (check === undefined) return { scope: 'none', reason: plan.reason ?? 'nothing was to be checked' };
-  return { scope: 'object', algorithm: check.algorithm, origin: check.origin, value: check.value };
+  if (check === undefined) {
+    return Object.freeze({ scope: 'none', reason: plan.reason ?? 'nothing was to be checked' } as const);
+  }
+  const { algorithm, origin, value } = check;
+  return Object.freeze({ scope: 'object', algorithm, origin, value } as const);
 }
 
 /** The CRC to compute block by block, so that the file is checked without a second read. */

@@ -16,6 +16,7 @@ const destination = {
   path: '/d/f',
   partPath: '/d/f.part',
   checkpointPath: '/d/f.part.checkpoint',
+  besideCheckpointPath: '/d/f.part.checkpoint',
   lockPath: '/d/lock',
   hadTraces: false,
 };
@@ -29,7 +30,7 @@ afterEach(() => {
 
 function lock(): DestinationLock {
   const check = async () => undefined;
-  return { path: destination.path, compromised: new AbortController().signal, check, release: check };
+  return { path: destination.path, compromised: new AbortController().signal, check, leave: () => {}, release: check };
 }
 
 interface Run {

@@ -45,11 +45,11 @@ describe('createStoreError', () => {
   it('names the condition that failed, by the store or by what was sent', () => {
     const said = createStoreError(refusal(412, xml('PreconditionFailed', 'no', '<Condition>If-Match</Condition>')));
     expect(said).toMatchObject({ code: 'PS_ERR_CONDITION', statusCode: 412, condition: 'ifMatch' });
-    expect(createStoreError(refusal(304), ['ifNoneMatch'])).toMatchObject({ condition: 'ifNoneMatch' });
-    expect(createStoreError(refusal(412), ['ifUnmodifiedSince', 'ifNoneMatch'])).toMatchObject({
+    expect(createStoreError(refusal(304), { conditions: ['ifNoneMatch'] })).toMatchObject({ condition: 'ifNoneMatch' });
+    expect(createStoreError(refusal(412), { conditions: ['ifUnmodifiedSince', 'ifNoneMatch'] })).toMatchObject({
       condition: 'ifUnmodifiedSince',
     });
-    const either = createStoreError(refusal(304), ['ifNoneMatch', 'ifModifiedSince']);
+    const either = createStoreError(refusal(304), { conditions: ['ifNoneMatch', 'ifModifiedSince'] });
     expect(either).toBeInstanceOf(ConditionNotMetError);
     expect(either).toMatchObject({ condition: 'ifNoneMatch, ifModifiedSince' });
   });

@@ -116,7 +116,9 @@ describe.each(VERBS)('%s', (verb) => {
       expect(bytes.length).toBe(SIZE);
       // The first ranged GET told it.
       expect(server.requests.map(({ headers }) => headers.range)).toEqual([`bytes=0-${PART - 1}`, undefined]);
-      expect(result.transferredBytes).toBe(SIZE);
+      // What came of the first answer before it was left counts, too.
+      expect(result.transferredBytes).toBeGreaterThanOrEqual(SIZE);
+      expect(result.transferredBytes).toBeLessThanOrEqual(SIZE + PART);
     },
   );
 

@@ -37,7 +37,8 @@ describe('a file of an object whose size only its end tells', () => {
     const { transferredBytes, retries } = await downloadFile(server.url, destination, { retry });
     expectBytesOf(object, await readFile(destination));
     expect(retries).toBe(1);
-    expect(transferredBytes).toBe(object.size);
+    // The body comes from its beginning again.
+    expect(transferredBytes).toBe(object.size + 1_000_000);
     await server.close();
   });
 

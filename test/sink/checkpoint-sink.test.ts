@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
 import { CheckpointError, DestinationError, InvalidOptionError, LockedError } from '../../src/errors.js';
+import { openCheckpointSink } from '../../src/sink/open-checkpoint-sink.js';
 import { loadCrc } from '../../src/verify/crc.js';
 import { faultyFileOps } from './faulty-file-ops.js';
 import {
@@ -295,7 +296,7 @@ describe('the checkpoint sink', () => {
     [{ checksumAlgorithm: 'md5' }, 'checksumAlgorithm'],
   ])('T136: refuses the options %j before any file is made', async (options, option) => {
     const path = join(await temporaryDirectory(), 'model.bin');
-    const opened = openSink(path, objectOf(5), options as object);
+    const opened = openCheckpointSink(path, objectOf(5), options as object);
     await expect(opened).rejects.toMatchObject({ code: 'PS_ERR_INVALID_OPTION', option });
     await expect(opened).rejects.toBeInstanceOf(InvalidOptionError);
     expect(await isThere(`${path}.part`)).toBe(false);

@@ -12,13 +12,14 @@ const destination = {
   path: '/d/f',
   partPath: '/d/f.part',
   checkpointPath: '/d/f.part.checkpoint',
+  besideCheckpointPath: '/d/f.part.checkpoint',
   lockPath: '/d/lock',
   hadTraces: false,
 };
 
 function lock(): DestinationLock {
   const check = async () => undefined;
-  return { path: destination.path, compromised: new AbortController().signal, check, release: check };
+  return { path: destination.path, compromised: new AbortController().signal, check, leave: () => {}, release: check };
 }
 
 /** One process: opens, checks, fetches what is missing in a random order, publishes. */

@@ -441,6 +441,7 @@ describe('the fence', () => {
       async check() {
         controller.signal.throwIfAborted();
       },
+      leave() {},
       async release() {
         this.releases += 1;
       },

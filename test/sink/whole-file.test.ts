@@ -86,7 +86,7 @@ describe('a whole file', () => {
   it('is the old one or the whole new one after a power loss at any call', async () => {
     const destination = {
       ...{ path: '/d/object', partPath: '/d/object.part', lockPath: '/d/lock' },
-      ...{ checkpointPath: undefined, hadTraces: false },
+      ...{ checkpointPath: undefined, besideCheckpointPath: '/d/object.part.checkpoint', hadTraces: false },
     };
     let losses = 0;
     for (let seed = 1; seed <= 300; seed += 1) {

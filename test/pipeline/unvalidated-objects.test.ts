@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type DownloadOptions,
+  discoverObject,
+  fetchParts,
+  InvalidOptionError,
+  ObjectChangedError,
+  type Part,
+  planParts,
+} from '../../src/index.js';
+import { changeObjectAfter, header } from '../fixtures/answer-faults.js';
+import { cut, stall } from '../fixtures/connection-faults.js';
+import { expectRamp, ramp } from '../fixtures/ramp.js';
+import { download, failureOf, PART, QUICK, serve, VERBS } from './download-bench.js';
+
+const CUT_AT = 400_000;
+/** Nothing but the bytes tells that it is another object. */
+const SILENT = [header('Last-Modified', undefined)];
+const KINDS = [
+  ['no ETag', { noEtag: true }],
+  ['a weak ETag', { etag: 'W/"same"' }],
+] as const;
+
+/** The first response would bring all of it: the default part is larger. */
+const WHOLE: DownloadOptions = { partSize: undefined, timeouts: { stallMs: 100 } };
+
+describe.each(VERBS)('%s of an object whose first ranged GET covers all of it', (verb) => {
+  describe.each(KINDS)('with %s', (_kind, options) => {
+    it.each([
+      ['is cut', 1_000_000, cut({ request: 1, afterBytes: CUT_AT })],
+      ['is cut', 3_000_000, cut({ request: 1, afterBytes: CUT_AT })],
+      ['falls silent', 1_000_000, stall({ request: 1, afterBytes: CUT_AT })],
+    ])('goes on when that %s, unless the object was replaced meanwhile (%i bytes)', async (_how, size, fault) => {
+      const unchanged = await serve(ramp(size), [fault, ...SILENT], options);
+      const { bytes } = await download(verb, unchanged.url, WHOLE);
+      expect(bytes.length).toBe(size);
+      expectRamp(bytes);
+
+      const replacement = changeObjectAfter({ requests: 1, object: ramp(size, 100), etag: 'W/"same"' });
+      const replaced = await serve(ramp(size), [fault, ...SILENT, replacement], options);
+      const error = await failureOf(download(verb, replaced.url, WHOLE));
+      expect(error).toBeInstanceOf(ObjectChangedError);
+      expect(error).toMatchObject({ code: 'PS_ERR_OBJECT_CHANGED' });
+    });
+  });
+});
+
+describe.each(KINDS)('fetchParts of an object with %s', (_kind, options) => {
+  /** Rejects with what it throws, too. */
+  async function fetchAll(url: string, parts: (size: number) => Part[], more: DownloadOptions): Promise<Buffer> {
+    const object = await discoverObject(url);
+    const chunks: Buffer[] = [];
+    for await (const { bytes, release } of fetchParts(url, object, parts(object.size), more)) {
+      chunks.push(bytes);
+      release();
+    }
+    return Buffer.concat(chunks);
+  }
+  const onePart = (size: number) => planParts({ start: 0, end: size }, { partSize: size });
+
+  it('refuses a part that its budget would cut into several requests', async () => {
+    const server = await serve(ramp(1_000_000), SILENT, options);
+    const error = await failureOf(fetchAll(server.url, onePart, { bufferBytes: 500_000, concurrency: 2 }));
+    expect(error).toBeInstanceOf(InvalidOptionError);
+    expect(error).toMatchObject({ option: 'allowUnvalidated' });
+    // The one that discovered the object.
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('never joins two responses where one request was to bring a part, and is cut', async () => {
+    const server = await serve(ramp(PART), [cut({ request: 2, afterBytes: 50_000 }), ...SILENT], options);
+    await failureOf(fetchAll(server.url, onePart, QUICK));
+    expect(server.requests.filter(({ range }) => (range?.start ?? 0) > 0)).toEqual([]);
+  });
+});
