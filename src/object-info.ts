@@ -34,7 +34,10 @@ const METADATA_PREFIXES = ['x-obs-meta-', 'x-amz-meta-'];
 export function readObjectInfo(headers: ResponseHeaders, size: number): ObjectInfo {
   // fromEntries defines properties: a header named __proto__ stays a header.
   const flat = Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+    Object.entries(headers)
+      // A secret between the server and us, which results and events are not to hand on.
+      .filter(([name]) => name !== 'set-cookie')
+      .map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
   );
   const metadata = Object.fromEntries(
     Object.entries(flat).flatMap(([name, value]) => {

@@ -67,6 +67,7 @@ export async function sendStoreRequest(
     signal: request.signal,
   };
   const secrets: string[] = [];
+  let isAway = false;
   let next = await orAborted(context.source.request(asked), request.signal);
   for (let hops = 0; ; hops += 1) {
     const url = checkedUrl(next.url);
@@ -85,8 +86,12 @@ export async function sendStoreRequest(
       throw error;
     }
     const target = resolveRedirect(next.url, outcome.head.headers.location, hops);
-    const following = context.source.follow?.(target, outcome.head.statusCode, asked);
-    const signed = following && (await orAborted(following, request.signal));
+    // Invariant: once a redirect has led to a place that is not the source's, no later one gets its headers back.
+    const following: Promise<SourceRequest | undefined> | undefined = isAway
+      ? undefined
+      : context.source.follow?.(target, outcome.head.statusCode, asked);
+    const signed: SourceRequest | undefined = following && (await orAborted(following, request.signal));
+    isAway ||= signed === undefined;
     next = signed ?? { url: target, ...(next.tls && { tls: next.tls }) };
   }
 }

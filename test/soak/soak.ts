@@ -37,7 +37,7 @@ const isOver = () => performance.now() >= endMs;
 
 const totals = { downloads: 0, small: 0, bytes: 0, kills: 0, restarts: 0, replaced: 0, failed: 0, wrong: 0, stuck: 0 };
 /** Megabytes held, by the minute. */
-const samples: { minute: number; mib: number }[] = [];
+const samples: { minute: number; rss: number; heap: number }[] = [];
 const directory = await openDirectory();
 
 function faults(faultSeed: number) {
@@ -171,18 +171,18 @@ async function watchMemory(): Promise<void> {
   while (!isOver()) {
     await sleep(Math.min(10_000, minutes * 6000));
     (globalThis as { gc?: () => void }).gc?.();
-    const mib = process.memoryUsage().rss / MiB;
-    samples.push({ minute: (performance.now() - startMs) / 60_000, mib });
+    const { rss, heapUsed } = process.memoryUsage();
+    samples.push({ minute: (performance.now() - startMs) / 60_000, rss: rss / MiB, heap: heapUsed / MiB });
   }
 }
 
 /** Least squares over the second half, when everything is warm: MiB per hour. */
-function slopePerHour(): number {
+function slopePerHour(memory: 'rss' | 'heap'): number {
   const warm = samples.slice(Math.floor(samples.length / 2));
-  const mean = (of: (sample: { minute: number; mib: number }) => number) =>
+  const mean = (of: (sample: (typeof samples)[number]) => number) =>
     warm.reduce((sum, sample) => sum + of(sample), 0) / warm.length;
-  const [minute, mib] = [mean((s) => s.minute), mean((s) => s.mib)];
-  const above = warm.reduce((sum, s) => sum + (s.minute - minute) * (s.mib - mib), 0);
+  const [minute, mib] = [mean((s) => s.minute), mean((s) => s[memory])];
+  const above = warm.reduce((sum, s) => sum + (s.minute - minute) * (s[memory] - mib), 0);
   const below = warm.reduce((sum, s) => sum + (s.minute - minute) ** 2, 0);
   return below === 0 ? Number.NaN : (60 * above) / below;
 }
@@ -203,7 +203,8 @@ try {
   );
   const [last] = samples.slice(-1);
   console.log(
-    `soak: RSS ${last?.mib.toFixed(0)} MiB at the end, slope ${slopePerHour().toFixed(1)} MiB/h over the second half`,
+    `soak: RSS ${last?.rss.toFixed(0)} MiB at the end, heap ${last?.heap.toFixed(1)} MiB; over the second half ` +
+      `${slopePerHour('rss').toFixed(1)} and ${slopePerHour('heap').toFixed(1)} MiB/h, the servers in the process included`,
   );
   process.exitCode = wrong + stuck + failed > 0 || downloads === 0 ? 1 : 0;
 } finally {
