@@ -40,7 +40,10 @@ export interface TimeoutOptions {
 
 /** Options of every download. */
 export interface DownloadOptions {
-  /** Bytes of one ranged GET; 102 400 .. 5 368 709 120. @default 5 MiB */
+  /**
+   * Bytes of one part, 102 400 .. 5 368 709 120: one ranged GET, or several where it is more than
+   * `bufferBytes / concurrency`. @default 5 MiB, and more where that would be over 10 000 parts
+   */
   readonly partSize?: number | undefined;
   /** Ranged GETs in flight; 1 .. 1000. @default 20 */
   readonly concurrency?: number | undefined;
@@ -75,7 +78,7 @@ export interface DownloadOptions {
 
 /** Options of {@link createDownloadStream}. */
 export interface DownloadStreamOptions extends DownloadOptions {
-  /** Path: the bytes also land in this path's checkpoint sink, and the next process serves them from there. */
+  /** Path: until the stream succeeds its bytes are kept in `<path>.part`, with a checkpoint, for the next process to serve. */
   readonly spool?: string | undefined;
 }
 
@@ -87,7 +90,7 @@ export interface DownloadFileOptions extends DownloadOptions {
   readonly durability?: Durability | undefined;
   /** `false`: an existing destination is an error before the first GET. @default true */
   readonly overwrite?: boolean | undefined;
-  /** How long to wait for another live process that holds the destination. @default 0 */
+  /** Milliseconds to wait for another live process that holds the destination. @default 0 */
   readonly lockWaitMs?: number | undefined;
 }
 

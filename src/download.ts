@@ -12,7 +12,7 @@ import type { Opening } from './fetch/opening.js';
 import type { CheckedOptions } from './options.js';
 import type { Part } from './part.js';
 import { choosePartSize, createPartPlan, type PartPlan } from './plan/part-planner.js';
-import { maxPieceBytes } from './plan/request-planner.js';
+import { pieceBytesFor } from './plan/request-planner.js';
 import type { ShownProgress } from './progress-meter.js';
 import type { ObjectSource } from './source/source.js';
 import { monotonicMs } from './time.js';
@@ -45,9 +45,9 @@ export async function discover(context: FetchContext, gap?: ByteRange): Promise<
 
 /** The same for an object that was announced already: for the bytes from another gap. */
 export async function discoverAgain(context: FetchContext, gap?: ByteRange): Promise<Opening> {
-  const { range, partSize, bufferBytes, concurrency } = context.options;
+  const { range, partSize } = context.options;
   const start = gap?.start ?? range.start;
-  const firstBytes = Math.min(partSize ?? DEFAULT_PART_SIZE, maxPieceBytes(bufferBytes, concurrency));
+  const firstBytes = Math.min(partSize ?? DEFAULT_PART_SIZE, pieceBytesFor(context.options));
   const end = Math.min(start + firstBytes, gap?.end ?? Infinity, range.end ?? Infinity);
   return await openObject(context, { range, first: { start, end } });
 }

@@ -18,7 +18,7 @@ import { refuse } from './option-checks.js';
 import { checkOptions } from './options.js';
 import { createReadAheadWindow, type ReadAheadWindow } from './order/read-ahead-window.js';
 import type { Part, PlacedChunk } from './part.js';
-import { cutPieces, maxPieceBytes } from './plan/request-planner.js';
+import { cutPieces, pieceBytesFor } from './plan/request-planner.js';
 import { asSource } from './source/as-source.js';
 import type { ObjectSource } from './source/source.js';
 import { recycleBytes } from './transport/slab.js';
@@ -151,7 +151,7 @@ async function fetchInto(
 }
 
 function pieceBytes({ options }: FetchContext): number {
-  return maxPieceBytes(options.bufferBytes, options.concurrency);
+  return pieceBytesFor(options);
 }
 
 function placeChunk(offset: number, bytes: Buffer, window: ReadAheadWindow, isPublic: boolean): PlacedChunk {

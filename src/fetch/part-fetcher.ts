@@ -109,7 +109,8 @@ export function createPieceTaker(
       movePiece(piece, useful.length);
       gatherer.add(useful);
       const pauseMs = context.rateLimit?.spend(bytes.length) ?? 0;
-      if (pauseMs >= 1) holdUntil(sleep(pauseMs, context.signal));
+      // Invariant: a caller's dispatcher is not paused for a rate limit: undici's parser, paused, cannot bear every end.
+      if (pauseMs >= 1 && context.options.dispatcher === undefined) holdUntil(sleep(pauseMs, context.signal));
       return piece.position < piece.end;
     },
     flush: gatherer.flush,

@@ -116,6 +116,11 @@ export const OTHER_DIFFERENCES: readonly Difference[] = [
     why: 'OBS documents 20',
   },
   {
+    sdk: '`timeout` is 60 s by default, and only until the headers come',
+    ours: '15 s to the headers, 20 s without a byte of the body; a `timeout` that is given holds for both',
+    why: 'a stalled body would hang for ever; what timed out is asked for again',
+  },
+  {
     sdk: '`F.obsnodejssdk.tmp` and `F.obsnodejssdk.chkpt` stand beside the file F while it is downloaded; the checkpoint holds the SSE-C key',
     ours: '`F.part`, `F.part.checkpoint` and `F.part.lock`; no key in any of them. Checkpoints of the SDK are not read',
     why: 'theirs prove little, and a crash can cost all of their progress',
