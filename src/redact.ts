@@ -22,29 +22,41 @@ export function sanitizeText(text: string, maxLength: number = MAX_SERVER_TEXT):
 }
 
 /** Headers whose values are no secrets, and may be the very words of a message. */
-const PLAIN_HEADERS = /^(?:host|date|range|if-|accept|user-agent|x-(?:obs|amz)-(?:date|content-sha256|request-payer))/;
+const PLAIN_HEADERS = /^(?:host|date|range|if-|accept|user-agent|x-(?:obs|amz)-(?:date|content-sha256|request-payer))/i;
 /** They stand in an Authorization header, and in what stores say about it. */
 const PLAIN_WORDS = new Set(['Signature', 'Credential', 'SignedHeaders', 'Negotiate', 'AWS4-HMAC-SHA256']);
 /** Anything shorter is no secret, and would be found where it is not meant. */
 const MIN_SECRET_LENGTH = 8;
 
+/** A request as it went on the wire; the URL may lack its origin. */
+export interface RequestOnTheWire {
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
 /**
- * What of a request must not show in any text that came back: its query, the query's values and the values of its
- * headers, in the notations in which a server may echo them. The longest first.
+ * What of requests must not show in any text that came back: the query, its values and the values of the headers, in
+ * the notations in which a server may echo them. The longest first.
  */
-export function requestSecrets(url: string, headers: Readonly<Record<string, string>> = {}): string[] {
+export function requestSecrets(requests: readonly RequestOnTheWire[]): string[] {
+  const secrets = new Set(requests.flatMap(secretsOf));
+  return [...secrets].filter(isSecret).sort((a, b) => b.length - a.length);
+}
+
+function isSecret(text: string): boolean {
+  return text.length >= MIN_SECRET_LENGTH && !PLAIN_WORDS.has(text);
+}
+
+function secretsOf({ url, headers = {} }: RequestOnTheWire): string[] {
   const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
   const values = query.split('&').map((pair) => pair.slice(pair.indexOf('=') + 1));
-  const secrets = new Set([query, decoded(query)]);
-  for (const value of values) for (const form of formsOf(value)) secrets.add(form);
+  const secrets = [query, decoded(query), ...values.flatMap(formsOf)];
   for (const [name, value] of Object.entries(headers)) {
     if (PLAIN_HEADERS.test(name)) continue;
     // `Bearer …`, `OBS key:signature`, `AWS4-HMAC-SHA256 Credential=key/…, Signature=…`: as a whole, and each of its words.
-    for (const word of [value, ...value.split(/[\s,:=]+/)]) for (const form of formsOf(word)) secrets.add(form);
+    secrets.push(...[value, ...value.split(/[\s,:=]+/)].flatMap(formsOf));
   }
-  return [...secrets]
-    .filter((secret) => secret.length >= MIN_SECRET_LENGTH && !PLAIN_WORDS.has(secret))
-    .sort((a, b) => b.length - a.length);
+  return secrets;
 }
 
 /** Text without the secrets in it. To be called before the text is cut: half a secret would not be found. */

@@ -66,19 +66,19 @@ export async function sendStoreRequest(
     clockOffsetMs: context.clockOffsetMs,
     signal: request.signal,
   };
-  const secrets: string[] = [];
+  const sent: SourceRequest[] = [];
   let isAway = false;
   let next = await orAborted(context.source.request(asked), request.signal);
   for (let hops = 0; ; hops += 1) {
     const url = checkedUrl(next.url);
     request.signal.throwIfAborted();
-    secrets.push(...requestSecrets(next.url, next.headers));
+    sent.push(next);
     const outcome = await exchangeOnce(context, url, next, { ...request, headers: own }, taker);
     if (outcome === undefined) return;
     if (!isRedirect(outcome.head.statusCode)) {
       const error = createStoreError(
         { ...outcome.head, body: outcome.body },
-        { conditions: request.conditions, secrets },
+        { conditions: request.conditions, secrets: requestSecrets(sent) },
       );
       if (error instanceof AccessDeniedError && error.storeCode === 'RequestTimeTooSkewed')
         learnClock(context, outcome.head);

@@ -226,7 +226,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       isForeign: this.#line === undefined,
       headArrived: this.#flow !== undefined,
       connectionWasUsed: this.#connectionWasUsed,
-      secrets: requestSecrets(path, headers),
+      secrets: requestSecrets([{ url: path, headers }]),
     });
     this.#finish({ error: failure });
   }
