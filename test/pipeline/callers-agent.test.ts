@@ -55,22 +55,25 @@ describe("a rate limit with a caller's Agent", () => {
   it.each([
     ['HTTP/1.0', 'HTTP/1.0 200 OK\r\n'],
     ['Proxy-Connection: close', 'HTTP/1.1 200 OK\r\nProxy-Connection: close\r\n'],
-  ])('ends no process when a body is cut that is to end with the connection: %s', async (_what, head) => {
-    const object = ramp(SIZE);
-    const server = closeLater(
-      await rawServer({
-        respond(_request, socket, number) {
-          socket.write(`${head}Content-Length: ${SIZE}\r\nETag: "x"\r\n\r\n`);
-          // The FIN comes when the limit has already stopped the reading.
-          socket.write(object.slice(0, number === 1 ? CUT_AT : SIZE), () => setTimeout(() => socket.end(), 50));
-        },
-      }),
-    );
-    const { output, errors, code } = await runApart(server.url);
-    expect(errors).toBe('');
-    expect(code).toBe(0);
-    expect([object.sha256(), 'PS_ERR_PROTOCOL', 'PS_ERR_NETWORK', 'PS_ERR_PART_FAILED', 'PS_ERR_TIMEOUT']).toContain(
-      output,
-    );
-  });
+  ])(
+    "a caller's dispatcher is not paused for a rate limit, so that a cut body ends no process: %s",
+    async (_what, head) => {
+      const object = ramp(SIZE);
+      const server = closeLater(
+        await rawServer({
+          respond(_request, socket, number) {
+            socket.write(`${head}Content-Length: ${SIZE}\r\nETag: "x"\r\n\r\n`);
+            // The FIN comes when the limit has already stopped the reading.
+            socket.write(object.slice(0, number === 1 ? CUT_AT : SIZE), () => setTimeout(() => socket.end(), 50));
+          },
+        }),
+      );
+      const { output, errors, code } = await runApart(server.url);
+      expect(errors).toBe('');
+      expect(code).toBe(0);
+      expect([object.sha256(), 'PS_ERR_PROTOCOL', 'PS_ERR_NETWORK', 'PS_ERR_PART_FAILED', 'PS_ERR_TIMEOUT']).toContain(
+        output,
+      );
+    },
+  );
 });

@@ -83,26 +83,29 @@ const authorizations = (heads: readonly string[]): string[] =>
   heads.map((head) => /\r\nauthorization: (?:OBS \w+:)?([^\r]*)/i.exec(head)?.[1] ?? '');
 
 describe.each(SOURCES)('a refusal that quotes the request of %s', (_source, sourceAt) => {
-  it.each(FORMATS)('in %s shows no secret in the error or an event', async (_format, answer) => {
-    for (const statusCode of [400, 403, 404, 500]) {
-      const server = await refusing(statusCode, answer);
-      const { events, all } = recorder();
-      const options = { retry: { attempts: 2, baseDelayMs: 1, maxDelayMs: 1 }, events };
-      const error = await failureOf(downloadFile(sourceAt(server.port), freshPath(), options));
-      const texts = [seen(error), ...all.map(({ payload }) => seen(payload))];
-      // Those of OBS are computed anew for every request.
-      const signatures = authorizations(server.requests);
-      expect(signatures.every((signature) => signature.length > 20)).toBe(true);
-      for (const needle of [...NEEDLES, ...signatures]) {
-        expect(
-          texts.filter((text) => text.includes(needle)),
-          `${needle} at ${statusCode}`,
-        ).toEqual([]);
+  it.each(FORMATS)(
+    'in %s: a secret of the request that a server echoes is in no error, and in no event',
+    async (_format, answer) => {
+      for (const statusCode of [400, 403, 404, 500]) {
+        const server = await refusing(statusCode, answer);
+        const { events, all } = recorder();
+        const options = { retry: { attempts: 2, baseDelayMs: 1, maxDelayMs: 1 }, events };
+        const error = await failureOf(downloadFile(sourceAt(server.port), freshPath(), options));
+        const texts = [seen(error), ...all.map(({ payload }) => seen(payload))];
+        // Those of OBS are computed anew for every request.
+        const signatures = authorizations(server.requests);
+        expect(signatures.every((signature) => signature.length > 20)).toBe(true);
+        for (const needle of [...NEEDLES, ...signatures]) {
+          expect(
+            texts.filter((text) => text.includes(needle)),
+            `${needle} at ${statusCode}`,
+          ).toEqual([]);
+        }
+        expect(all.some(({ name }) => name === 'partRetrying')).toBe(statusCode === 500);
+        expect(all.at(-1)?.name).toBe('failed');
       }
-      expect(all.some(({ name }) => name === 'partRetrying')).toBe(statusCode === 500);
-      expect(all.at(-1)?.name).toBe('failed');
-    }
-  });
+    },
+  );
 
   it('shows no half of a secret either, where its text is cut short', async () => {
     for (let filler = 0; filler <= 1100; filler += 20) {

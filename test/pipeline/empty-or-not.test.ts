@@ -16,7 +16,7 @@ describe.each([
   ['HEAD is refused and no answer has a length', [NO_RANGES, HEAD_REFUSED], { noContentLength: true }],
   ['no answer has a length', [NO_RANGES, HEAD_WITHOUT_LENGTH], { noContentLength: true }],
 ])('an object whose ranges are called unsatisfiable, where %s', (_where, faults, options) => {
-  it.each(VERBS)('is never taken for an empty one by %s', async (verb) => {
+  it.each(VERBS)('by %s: an object is taken for empty only when the server says so', async (verb) => {
     const server = await serve(bytesObject(TEXT), faults, options);
     const { bytes, result } = await download(verb, server.url);
     expect(bytes.toString()).toBe(TEXT);

@@ -36,7 +36,7 @@ describe.each(VERBS)('a listener of %s', (verb) => {
     await expect.poll(() => told).toEqual(Array(6).fill(bug));
   });
 
-  it('cannot change the download by writing to what it is told', async () => {
+  it('writes to what it is told: what a listener does to a payload changes nothing about the download', async () => {
     const server = await serve(ramp(SIZE), [cut({ part: 2, afterBytes: 30_000 })]);
     const events = createDownloadEvents();
     const taken: string[] = [];

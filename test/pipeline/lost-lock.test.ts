@@ -30,7 +30,7 @@ async function succeed(): Promise<string> {
 }
 
 describe('a download of unknown size that has lost its lock', () => {
-  it('leaves the files of its successor alone when it is aborted', async () => {
+  it("when it is aborted: a file that may be a successor's by now is not removed", async () => {
     const faults = [ignoreRange(), stall({ afterBytes: 500_000 })];
     const server = await serve(ramp(3_000_000), faults, { noContentLength: true });
     const controller = new AbortController();

@@ -23,7 +23,7 @@ async function leftBehind() {
 }
 
 describe('downloadFile of an object that is replaced twice since its checkpoint', () => {
-  it('fails rather than mix the versions, and publishes nothing', async () => {
+  it('fails: what was planned for one version of the object is never filled with the bytes of another', async () => {
     const { server, path } = await leftBehind();
     const { events, all } = recorder();
     const error = await failureOf(downloadFile(server.url, path, { ...OPTIONS, events }));
