@@ -94,4 +94,32 @@ export const MUTATIONS: readonly Mutation[] = [
     broken: '  const own = piece;\n',
     test: 'test/order/reassembler.test.ts',
   },
+  {
+    guarantee: 'an object without a strong ETag is never put together from two answers',
+    file: 'src/fetch/first-request.ts',
+    line: 'isAll && !mayJoin(context, binding)',
+    broken: 'isAll && !mayJoin(context, binding) && false',
+    test: 'test/pipeline/unvalidated-objects.test.ts',
+  },
+  {
+    guarantee: 'what was planned for one version is not filled with the bytes of another',
+    file: 'src/open-file-download.ts',
+    line: 'if (!isSameVersion(opening.binding, again.binding)) {',
+    broken: 'if (opening === again) {',
+    test: 'test/pipeline/resumed-and-replaced.test.ts',
+  },
+  {
+    guarantee: 'a 416 is no proof of an empty object',
+    file: 'src/fetch/head-request.ts',
+    line: 'if (length === 0 || isSaidEmpty)',
+    broken: 'if (length === 0 || true)',
+    test: 'test/pipeline/empty-or-not.test.ts',
+  },
+  {
+    guarantee: 'a secret that a server echoes is in no error',
+    file: 'src/fetch/store-error.ts',
+    line: 'sanitizeText(hideSecrets(text, secrets))',
+    broken: 'sanitizeText(text)',
+    test: 'test/pipeline/echoed-secrets.test.ts',
+  },
 ];
