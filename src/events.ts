@@ -102,7 +102,7 @@ export function createDownloadEvents(): DownloadEvents {
       checkListener(name, listener);
       const wrapped: AnyListener = (...args) => {
         emitter.off(name, wrapped);
-        listener(...args);
+        return listener(...args);
       };
       const ofName = onceListeners.get(name) ?? new WeakMap<AnyListener, AnyListener>();
       onceListeners.set(name, ofName.set(listener, wrapped));
@@ -137,7 +137,7 @@ export function emitterOf(
   const all = registries.get(events)?.all;
   const report = (error: unknown) => {
     try {
-      onListenerError(error);
+      Promise.resolve(onListenerError(error)).catch(reportLater);
     } catch (second) {
       reportLater(second);
     }

@@ -5,9 +5,6 @@
 
 import { InvalidOptionError } from './errors.js';
 
-/** The longest delay that a Node timer can hold. */
-export const MAX_TIMER_MS: number = 2 ** 31 - 1;
-
 /** Shows what was given, cut short; objects and functions by their type only. */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);

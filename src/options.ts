@@ -26,9 +26,9 @@ import {
   checkKeys,
   checkOneOf,
   checkText,
-  MAX_TIMER_MS,
   refuse,
 } from './option-checks.js';
+import { MAX_TIMER_MS } from './time.js';
 
 /** Options after the check: every default filled in. */
 export interface CheckedOptions {

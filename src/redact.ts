@@ -22,7 +22,12 @@ export function sanitizeText(text: string, maxLength: number = MAX_SERVER_TEXT):
 }
 
 /** Headers whose values are no secrets, and may be the very words of a message. */
-const PLAIN_HEADERS = /^(?:host|date|range|if-|accept|user-agent|x-(?:obs|amz)-(?:date|content-sha256|request-payer))/i;
+const PLAIN_HEADERS = new Set(
+  `host date range if-match if-none-match if-modified-since if-unmodified-since if-range accept accept-encoding
+  accept-language user-agent x-obs-date x-amz-date x-amz-content-sha256 x-obs-request-payer x-amz-request-payer`.split(
+    /\s+/,
+  ),
+);
 /** They stand in an Authorization header, and in what stores say about it. */
 const PLAIN_WORDS = new Set(['Signature', 'Credential', 'SignedHeaders', 'Negotiate', 'AWS4-HMAC-SHA256']);
 /** Anything shorter is no secret, and would be found where it is not meant. */
@@ -50,24 +55,27 @@ function isSecret(text: string): boolean {
 function secretsOf({ url, headers = {} }: RequestOnTheWire): string[] {
   const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
   const values = query.split('&').map((pair) => pair.slice(pair.indexOf('=') + 1));
-  const secrets = [query, decoded(query), ...values.flatMap(formsOf)];
-  for (const [name, value] of Object.entries(headers)) {
-    if (PLAIN_HEADERS.test(name)) continue;
-    // `Bearer …`, `OBS key:signature`, `AWS4-HMAC-SHA256 Credential=key/…, Signature=…`: as a whole, and each of its words.
-    secrets.push(...[value, ...value.split(/[\s,:=]+/)].flatMap(formsOf));
-  }
-  return secrets;
+  const own = Object.entries(headers).flatMap(([name, value]) =>
+    PLAIN_HEADERS.has(name.toLowerCase()) ? [] : [value],
+  );
+  return [query, ...values, ...own].flatMap(formsOf);
 }
 
 /** Text without the secrets in it. To be called before the text is cut: half a secret would not be found. */
 export function hideSecrets(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((rest, secret) => rest.replaceAll(secret, '…'), text);
+  // Whatever the case: percent-escapes and header values come back in either.
+  const literal = (secret: string) => new RegExp(secret.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gi');
+  return secrets.reduce((rest, secret) => rest.replace(literal(secret), '…'), text);
 }
 
+/**
+ * A value as it is, as a URL has it and as a form has it; and the runs of letters and digits in it, which are left of it
+ * in any other notation (JSON, HTML, quoted, or only the key of `key/date/region`).
+ */
 function formsOf(value: string): string[] {
   const plain = decoded(value);
-  // Of a credential scope, `key/date/region/…`, the key.
-  return [value, plain, encodeURIComponent(plain), plain.slice(0, Math.max(0, plain.indexOf('/')))];
+  const runs = `${value} ${plain}`.split(/[^A-Za-z0-9]+/);
+  return [value, plain, decoded(value.replaceAll('+', ' ')), encodeURIComponent(plain), ...runs];
 }
 
 function decoded(value: string): string {
@@ -82,17 +90,18 @@ function decoded(value: string): string {
  * A lower-level error as it may become a `cause`: name, message, code and stack, without the properties that Node and
  * undici add (sockets, raw server bytes, request headers).
  */
-export function redactCause(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(sanitizeText(String(error)));
-  const safe = new Error(sanitizeText(error.message));
+export function redactCause(error: unknown, secrets: readonly string[] = []): Error {
+  const clean = (text: string, maxLength?: number) => sanitizeText(hideSecrets(text, secrets), maxLength);
+  if (!(error instanceof Error)) return new Error(clean(String(error)));
+  const safe = new Error(clean(error.message));
   safe.name = error.name;
-  if (error.stack !== undefined) safe.stack = cleanStack(safe, error.stack);
+  if (error.stack !== undefined) safe.stack = cleanStack(safe, error.stack, clean);
   const code = (error as { code?: unknown }).code;
   return typeof code === 'string' ? Object.assign(safe, { code }) : safe;
 }
 
 /** The frames of a stack below the safe name and message: its first lines repeat the message as it came. */
-function cleanStack(safe: Error, stack: string): string {
+function cleanStack(safe: Error, stack: string, clean: (text: string, maxLength: number) => string): string {
   const frames = stack.split('\n').filter((line) => /^ +at /.test(line));
-  return [`${safe.name}: ${safe.message}`, ...frames.map((frame) => `    ${sanitizeText(frame, 1024)}`)].join('\n');
+  return [`${safe.name}: ${safe.message}`, ...frames.map((frame) => `    ${clean(frame, 1024)}`)].join('\n');
 }

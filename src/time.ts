@@ -3,6 +3,9 @@
  * Refuses to keep a listener on a signal after a sleep has ended.
  */
 
+/** The longest delay that a Node timer can hold; a longer one would be over at once. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
+
 /** Wall-clock time in milliseconds since the epoch: for dates that leave the process. It can jump. */
 export function wallClockMs(): number {
   return Date.now();
@@ -20,7 +23,7 @@ export interface Timer {
 
 /** Calls `run` once after `delayMs`. */
 export function after(delayMs: number, run: () => void): Timer {
-  const handle = setTimeout(run, delayMs);
+  const handle = setTimeout(run, Math.min(delayMs, MAX_TIMER_MS));
   return { stop: () => clearTimeout(handle) };
 }
 

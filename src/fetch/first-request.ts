@@ -12,7 +12,7 @@ import type { FetchContext } from './fetch-context.js';
 import { requestEmptyObject } from './head-request.js';
 import { bindObject, checkPlainBody, mayJoin, type ObjectBinding } from './object-binding.js';
 import { type AttemptInfo, checkContentRange, createBodyCounter, type TakeBytes } from './range-request.js';
-import { createPrefixCheck, readWholeObject, type SeenPrefix } from './sequential-request.js';
+import { createPrefixCheck, holdForRateLimit, readWholeObject, type SeenPrefix } from './sequential-request.js';
 import { sendStoreRequest } from './store-request.js';
 
 /** What the caller of the download asked for, and where to begin. */
@@ -70,10 +70,14 @@ export async function requestFirst(
           isUnsized = Number.isNaN(object.size);
           const bodyStart = head.statusCode === 206 ? range.start : 0;
           if (mode === 'sequential') {
+            seen.range = head.statusCode === 206 ? range : undefined;
             seen.start = bodyStart;
             seen.end = bodyStart;
             const check = createPrefixCheck(discovery.binding, seen, bodyStart);
-            body = createBodyCounter(check.tap(take), check.onBytes);
+            body = createBodyCounter(check.tap(take), (bytes, from) => {
+              check.onBytes(bytes);
+              holdForRateLimit(context, from);
+            });
           }
           const bodyEnd = head.statusCode === 206 ? range.end : object.size;
           body.expect({ skip: range.start - bodyStart, length: bodyEnd - range.start, flow });
@@ -81,7 +85,8 @@ export async function requestFirst(
         },
         onBytes: (bytes) => (otherWay === undefined ? body.onBytes(bytes) : 'done'),
         onRefusal(head) {
-          if (head.statusCode !== 416) return;
+          // To a plain GET it is a refusal like any other.
+          if (head.statusCode !== 416 || isPlain) return;
           const size = parseUnsatisfiedRange(singleHeader(head.headers, 'content-range') ?? '');
           isSaidEmpty = size === 0;
           otherWay = afterUnsatisfied(size, wanted);

@@ -1,6 +1,6 @@
 /** What an empty object says about itself: a 416 does not carry it, so it is asked for with HEAD. */
 
-import { AccessDeniedError, type DownloadError, ProtocolError, StoreError } from '../errors.js';
+import { AccessDeniedError, type DownloadError, NotFoundError, ProtocolError, StoreError } from '../errors.js';
 import { type ObjectInfo, readObjectInfo } from '../object-info.js';
 import type { FetchContext } from './fetch-context.js';
 import { type AttemptInfo, parseContentLength } from './range-request.js';
@@ -45,6 +45,8 @@ export async function requestEmptyObject(
 
 function isHeadRefused(error: DownloadError): boolean {
   return (
-    error instanceof AccessDeniedError || (error instanceof StoreError && [400, 405, 501].includes(error.statusCode))
+    error instanceof AccessDeniedError ||
+    error instanceof NotFoundError ||
+    (error instanceof StoreError && [400, 405, 501].includes(error.statusCode))
   );
 }

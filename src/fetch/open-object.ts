@@ -20,7 +20,7 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
   let isAbandoned = false;
   let discovery: Discovery | undefined;
   let sealed: ObjectInfo | undefined;
-  const seen: SeenPrefix = { start: 0, end: 0, crc: 0 };
+  const seen: SeenPrefix = { range: undefined, start: 0, end: 0, crc: 0 };
   const { start, end } = wanted.first;
   const piece = startPiece({ index: 0, start, end }, start, end);
   const queue = createHoldingQueue(context.options.bufferBytes);

@@ -30,15 +30,19 @@ export async function fetchPiece(
     const asked: ByteRange = { start: piece.position, end: piece.end };
     await holdWhilePaying(context, piece);
     const taker = createPieceTaker(context, piece, deliver);
+    let failure: unknown;
     try {
       await requestRange(context, binding, asked, info, taker.take);
     } catch (error) {
-      // Invariant: a cut body of an object that could be another one by now is not continued.
-      if (piece.position === piece.startedAt || mayJoin(context, binding)) throw error;
-      throw new PartFailedError(piece.part, 1, error);
+      failure = error;
     } finally {
       taker.flush();
     }
+    const isCut = piece.position > piece.startedAt && piece.position < piece.end;
+    // Invariant: a cut body of an object that could be another one by now is not continued.
+    if (isCut && !mayJoin(context, binding))
+      throw new PartFailedError(piece.part, 1, failure ?? new Error('cut short'));
+    if (failure !== undefined) throw failure;
   });
 }
 
@@ -108,7 +112,7 @@ export function createPieceTaker(
       const useful = bytes.subarray(0, Math.max(0, piece.end - piece.position));
       movePiece(piece, useful.length);
       gatherer.add(useful);
-      const pauseMs = context.rateLimit?.spend(bytes.length) ?? 0;
+      const pauseMs = context.rateLimit?.spend(0) ?? 0;
       // Invariant: a caller's dispatcher is not paused for a rate limit: undici's parser, paused, cannot bear every end.
       if (pauseMs >= 1 && context.options.dispatcher === undefined) holdUntil(sleep(pauseMs, context.signal));
       return piece.position < piece.end;

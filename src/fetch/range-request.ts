@@ -122,7 +122,7 @@ export interface BodyCounter {
   checkComplete(): void;
 }
 
-export function createBodyCounter(take: TakeBytes, onSkipped?: (bytes: Buffer) => void): BodyCounter {
+export function createBodyCounter(take: TakeBytes, onSkipped?: (bytes: Buffer, flow: Flow) => void): BodyCounter {
   let toSkip = 0;
   let left = Number.NaN;
   let flow: Flow | undefined;
@@ -136,7 +136,7 @@ export function createBodyCounter(take: TakeBytes, onSkipped?: (bytes: Buffer) =
     onBytes(bytes) {
       let useful = bytes;
       if (toSkip > 0) {
-        onSkipped?.(useful.subarray(0, toSkip));
+        if (flow !== undefined) onSkipped?.(useful.subarray(0, toSkip), flow);
         useful = useful.subarray(Math.min(toSkip, bytes.length));
         toSkip -= bytes.length - useful.length;
       }

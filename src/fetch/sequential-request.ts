@@ -5,8 +5,12 @@
  */
 
 import { crc32 } from 'node:zlib';
+import { type ByteRange, formatRangeHeader } from '../byte-range.js';
 import { ObjectChangedError, ProtocolError } from '../errors.js';
 import { type ObjectInfo, type ResponseHeaders, readObjectInfo, singleHeader } from '../object-info.js';
+import { sleep } from '../time.js';
+import type { ResponseHead } from '../transport/exchange.js';
+import type { Flow } from '../transport/flow.js';
 import type { FetchContext } from './fetch-context.js';
 import {
   checkPlainBody,
@@ -16,11 +20,19 @@ import {
   otherEtag,
   pinningHeaders,
 } from './object-binding.js';
-import { type AttemptInfo, createBodyCounter, parseContentLength, type TakeBytes } from './range-request.js';
+import {
+  type AttemptInfo,
+  checkContentRange,
+  createBodyCounter,
+  parseContentLength,
+  type TakeBytes,
+} from './range-request.js';
 import { sendStoreRequest } from './store-request.js';
 
 /** The object's bytes from where the first response began up to where any response got, by their checksum. */
 export interface SeenPrefix {
+  /** What the first answer was of, where the server sends ranges: the next one can be of the same. */
+  range: ByteRange | undefined;
   start: number;
   end: number;
   crc: number;
@@ -48,11 +60,12 @@ export async function requestSequential(
   seen: SeenPrefix,
   take: TakeBytes,
 ): Promise<void> {
-  const check = createPrefixCheck(binding, seen, 0);
-  const body = createBodyCounter(check.tap(take), check.onBytes);
+  let body = createBodyCounter(take);
+  const { range } = seen;
+  const asked: Record<string, string> = range === undefined ? {} : { range: formatRangeHeader(range) };
   await sendStoreRequest(
     context,
-    { method: 'GET', headers: pinningHeaders(binding), ...info },
+    { method: 'GET', headers: { ...asked, ...pinningHeaders(binding) }, ...info },
     {
       onRefusal({ statusCode, headers }) {
         if (statusCode !== 412) return;
@@ -61,15 +74,35 @@ export async function requestSequential(
       },
       onHead(head, flow) {
         checkPlainBody(binding, head.headers, context.source.echoesContentEncoding === true);
-        if (head.statusCode !== 200) throw new ProtocolError(`the server answered ${head.statusCode} to a plain GET`);
-        const length = parseContentLength(head.headers);
-        checkSameObject(binding, head.headers, length);
-        body.expect({ skip: start, length: (length ?? Number.NaN) - start, flow });
+        const sent = sentBytes(head, range);
+        checkSameObject(binding, head.headers, sent.total);
+        const check = createPrefixCheck(binding, seen, sent.start);
+        body = createBodyCounter(check.tap(take), (bytes, from) => {
+          check.onBytes(bytes);
+          holdForRateLimit(context, from);
+        });
+        body.expect({ skip: start - sent.start, length: sent.end - start, flow });
       },
-      onBytes: body.onBytes,
+      onBytes: (bytes) => body.onBytes(bytes),
     },
   );
   body.checkComplete();
+}
+
+/** Which bytes a later answer brings: those of `range`, where it has them, or all. */
+function sentBytes(head: ResponseHead, range: ByteRange | undefined): ByteRange & { total: number | undefined } {
+  if (head.statusCode === 206 && range !== undefined) return checkContentRange(head.headers, range);
+  if (head.statusCode !== 200) throw new ProtocolError(`the server answered ${head.statusCode} to a plain GET`);
+  const total = parseContentLength(head.headers);
+  return { start: 0, end: total ?? Number.NaN, total };
+}
+
+/** What is skipped counts, too. */
+export function holdForRateLimit({ rateLimit, options, signal }: FetchContext, flow: Flow): void {
+  const pauseMs = rateLimit?.spend(0) ?? 0;
+  if (pauseMs < 1 || options.dispatcher !== undefined) return;
+  flow.pause();
+  sleep(pauseMs, signal).then(flow.resume.bind(flow), () => {});
 }
 
 /** Compares what a later response says about the bytes seen before; see {@link requestSequential}. */

@@ -146,6 +146,7 @@ async function exchangeOnce(
       onBytes(bytes) {
         if (refused === undefined) {
           context.counters.transferredBytes += bytes.length;
+          context.rateLimit?.spend(bytes.length);
           return taker.onBytes(bytes);
         }
         body.push(Buffer.from(bytes));

@@ -4,15 +4,8 @@ import type { ByteRange } from '../byte-range.js';
 import type { Durability } from '../download-options.js';
 import { InvalidOptionError } from '../errors.js';
 import type { ObjectInfo } from '../object-info.js';
-import {
-  checkBoolean,
-  checkInteger,
-  checkKeys,
-  checkOneOf,
-  checkText,
-  MAX_TIMER_MS,
-  refuse,
-} from '../option-checks.js';
+import { checkBoolean, checkInteger, checkKeys, checkOneOf, checkText, refuse } from '../option-checks.js';
+import { MAX_TIMER_MS } from '../time.js';
 import { CRC_ALGORITHMS, type CrcAlgorithm } from '../verify/crc-algorithm.js';
 import type { Destination } from './destination.js';
 import { type FileOps, nodeFileOps } from './file-ops.js';

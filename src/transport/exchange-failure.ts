@@ -4,7 +4,7 @@
  */
 
 import { DownloadError, InvalidOptionError, NetworkError, ProtocolError, TimeoutError } from '../errors.js';
-import { hideSecrets, redactCause } from '../redact.js';
+import { redactCause } from '../redact.js';
 import { rootFailure, staleConnection } from './network-failure.js';
 import { proxyHost } from './proxy-host.js';
 
@@ -91,7 +91,8 @@ function brokenHttp(name: string, message: string, code: string, context: Failur
 }
 
 function networkFailure(error: unknown, message: string, code: string, context: FailureContext): NetworkError {
-  const cause = withoutSecrets(redactCause(rootFailure(error)), context.secrets);
+  // A foreign error may quote the request.
+  const cause = redactCause(rootFailure(error), context.secrets);
   const status = /^Proxy response \((\d{3})\)/.exec(message)?.[1] ?? /^Proxy Auth.*\((407)\)/.exec(message)?.[1];
   if (status !== undefined) {
     return new NetworkError(`the proxy ${proxyHost(context.dispatcher)} refused the tunnel (HTTP ${status})`, {
@@ -103,11 +104,4 @@ function networkFailure(error: unknown, message: string, code: string, context: 
   }
   const where = context.isForeign ? `${context.origin} (custom dispatcher)` : context.origin;
   return new NetworkError(`the connection to ${where} failed: ${cause.message || cause.name}`, { cause });
-}
-
-/** A foreign error may quote the request. */
-function withoutSecrets(cause: Error, secrets: readonly string[]): Error {
-  cause.message = hideSecrets(cause.message, secrets);
-  if (cause.stack !== undefined) cause.stack = hideSecrets(cause.stack, secrets);
-  return cause;
 }

@@ -8,6 +8,8 @@ import { every, monotonicMs } from '../time.js';
 
 /** Limits of one exchange, in milliseconds and bytes per second. */
 export interface ExchangeLimits {
+  /** Of a caller's dispatcher: with `headersMs`, how long a request may wait there while nothing else moves. */
+  readonly connectMs?: number | undefined;
   /** From the request until the final response head; interim (1xx) answers do not prolong it. */
   readonly headersMs: number;
   /** Without any byte of the body while we are reading. */
