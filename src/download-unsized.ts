@@ -18,17 +18,16 @@ export async function downloadUnsized(
 ): Promise<DownloadResult> {
   const { context } = download;
   const { wanted, binding } = opening;
-  const verifier = await createOrderedVerifier(checks);
-  const file = await openUnsizedFile(wanted.start, {
-    destination,
-    lock,
-    overwrite: context.options.overwrite,
-    signal: context.signal,
-    onBytes: verifier.update,
-  }).catch(async (error: unknown) => {
+  const { overwrite } = context.options;
+  const { verifier, file } = await open().catch(async (error: unknown) => {
     await lock.release();
     throw error;
   });
+  async function open() {
+    const verifier = await createOrderedVerifier(checks);
+    const given = { destination, lock, overwrite, signal: context.signal, onBytes: verifier.update };
+    return { verifier, file: await openUnsizedFile(wanted.start, given) };
+  }
   const meter = startProgressMeter(
     {
       transferredBytes: () => context.counters.transferredBytes,

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { redactCause, redactUrl, sanitizeText } from '../src/redact.js';
+import { hideSecrets, redactCause, redactUrl, requestSecrets, sanitizeText } from '../src/redact.js';
 
 describe('redactUrl', () => {
   it.each([
@@ -71,5 +71,33 @@ describe('redactCause', () => {
     expect(redactCause('a\nb').message).toBe('a b');
     expect(redactCause(undefined).message).toBe('undefined');
     expect(redactCause(Object.assign(new Error('x'), { code: 42 }))).not.toHaveProperty('code');
+  });
+});
+
+describe('the secrets of a request', () => {
+  it.each<[what: string, echo: string, url: string, headers?: Record<string, string>]>([
+    ['a cookie among others', 'SECRETSECRET', '/f', { cookie: 'sid=SECRETSECRET; lang=en' }],
+    ['a quoted parameter', 'SECRETSECRET', '/f', { authorization: 'Digest response="SECRETSECRET"' }],
+    ['a header whose name begins like a harmless one', 'SECRETSECRET', '/f', { 'accept-key': 'SECRETSECRET' }],
+    ['a value with its escapes undone', 'SECRET/SECRET', '/f?sig=SECRET%2fSECRET'],
+    ['a value with its escapes in the other case', 'SECRET%2FSECRET', '/f?sig=SECRET%2fSECRET'],
+    ['a plus that a form takes for a space', 'SECRET SECRET', '/f?sig=SECRET+SECRET'],
+  ])('are hidden in whatever notation they come back: %s', (_what, echo, url, headers) => {
+    expect(hideSecrets(`you sent ${echo}.`, requestSecrets([{ url, headers }]))).toBe('you sent ….');
+  });
+
+  it('are hidden before a text is cut, so that no half of one is left', () => {
+    const secrets = requestSecrets([{ url: `/f?sig=${'S'.repeat(40)}` }]);
+    const cause = redactCause(new Error(`${'x'.repeat(240)} ${'S'.repeat(40)}`), secrets);
+    expect(cause.message).not.toContain('SSS');
+    expect(cause.stack).not.toContain('SSS');
+  });
+
+  it('are not the words of an Authorization header, nor short values', () => {
+    const secrets = requestSecrets([
+      { url: '/f?a=b', headers: { authorization: 'AWS4 Credential=AK/x, Signature=abc' } },
+    ]);
+    const text = 'SignatureDoesNotMatch: the Signature and the Credential a=b';
+    expect(hideSecrets(text, secrets)).toBe(text);
   });
 });

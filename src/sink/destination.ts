@@ -56,15 +56,15 @@ export async function resolveDestination(
   const elsewhere = typeof checkpoint === 'string' ? await resolveCheckpoint(checkpoint, ops) : undefined;
   const name = basename(given);
   const near = placesOf(given);
-  // Without a checkpoint an earlier call without one can have left the bytes alone.
-  const left = checkpoint === false ? near.partPath : elsewhere;
   // Looked at while the directory is being resolved: whichever way leads there, these are the same files.
   const [directory, , ...traces] = await Promise.all([
     isPath ? realDirectory(dirname(given), ops) : dirname(given),
     checkPlace(given, options.overwrite, ops),
     statusOrUnknown(near.lockPath, ops),
     statusOrUnknown(near.besideCheckpointPath, ops),
-    left === undefined ? undefined : statusOrUnknown(left, ops),
+    // A call with another checkpoint, or without one, can have left the bytes alone.
+    statusOrUnknown(near.partPath, ops),
+    elsewhere === undefined ? undefined : statusOrUnknown(elsewhere, ops),
   ]);
   const place = placesOf(join(directory, name));
   if (elsewhere !== undefined) checkOtherPlace(elsewhere, place);
@@ -95,9 +95,13 @@ function neighbourOf(path: string, suffix: string): string {
   return join(dirname(path), fitName(basename(path), suffix, MAX_NEIGHBOUR_BYTES));
 }
 
+/** Invariant: neither a checkpoint nor what stands beside it is ever in the place of the own files. */
 function checkOtherPlace(checkpointPath: string, { path, partPath, lockPath }: Places): void {
-  if (![path, partPath, lockPath].includes(checkpointPath)) return;
-  throw new InvalidOptionError('checkpoint', `${checkpointPath} is needed for the download itself`);
+  const own = [path, partPath, lockPath, neighbourOf(lockPath, '.new')];
+  const its = ['', '.new', '.lock', '.lock.new'].map((suffix) => neighbourOf(checkpointPath, suffix));
+  const taken = its.find((one) => own.includes(one));
+  if (taken === undefined) return;
+  throw new InvalidOptionError('checkpoint', `${taken} is needed for the download itself`);
 }
 
 async function resolveCheckpoint(given: string, ops: FileOps): Promise<string> {

@@ -5,6 +5,7 @@
 
 import { createDeferred, type Deferred } from '../deferred.js';
 import { orAborted } from '../or-aborted.js';
+import { after } from '../time.js';
 
 /** The place of one holder, until `release()`. */
 export interface Holding {
@@ -19,6 +20,9 @@ interface Holder {
   readonly signal: AbortSignal | undefined;
   readonly released: Deferred<void>;
 }
+
+/** Closing files takes no longer; whoever takes longer is a holder like any other. */
+const LEAVING_LIMIT_MS = 30_000;
 
 const holders = new Map<string, Holder>();
 
@@ -39,16 +43,22 @@ export function holdHere(lockPath: string, signal?: AbortSignal): Holding | unde
   };
 }
 
-/** Resolves when nobody who is leaving has the place any more; undefined when that is so already. */
+/** Resolves when nobody who is leaving has the place any more, or that takes too long; undefined when it is so already. */
 export function leftHere(lockPath: string, signal?: AbortSignal): Promise<void> | undefined {
   const holder = leavingHolder(lockPath);
   return holder && waitUntilLeft(lockPath, signal);
 }
 
 async function waitUntilLeft(lockPath: string, signal: AbortSignal | undefined): Promise<void> {
-  for (let holder = leavingHolder(lockPath); holder !== undefined; holder = leavingHolder(lockPath)) {
-    const { promise } = holder.released;
-    await (signal === undefined ? promise : orAborted(promise, signal));
+  const isOver = createDeferred<void>();
+  const timer = after(LEAVING_LIMIT_MS, isOver.resolve);
+  try {
+    for (let holder = leavingHolder(lockPath); holder !== undefined; holder = leavingHolder(lockPath)) {
+      const left = Promise.race([holder.released.promise.then(() => true), isOver.promise.then(() => false)]);
+      if (!(await (signal === undefined ? left : orAborted(left, signal)))) return;
+    }
+  } finally {
+    timer.stop();
   }
 }
 

@@ -58,13 +58,18 @@ export class LockDirectory {
     // A rename would replace an empty directory: the lock of a program that keeps no record in it.
     if (await this.#exists(this.#path)) return false;
     const waitingRoom = `${this.#path}.new`;
-    const staged = await this.#stage(waitingRoom);
+    const staged = join(waitingRoom, this.#token);
+    const leave = () => this.#ops.removeDirectory(staged, { recursive: true }).catch(() => {});
+    await this.#stage(waitingRoom, staged).catch(async (error: unknown) => {
+      await leave();
+      throw error;
+    });
     try {
       // Invariant: a lock appears together with the record of its owner, and only where there was none.
       await this.#ops.rename(staged, this.#path);
       this.#claimed = true;
     } catch (error) {
-      await this.#ops.removeDirectory(staged, { recursive: true }).catch(() => {});
+      await leave();
       if (!LOST_THE_RACE.has(codeOf(error)) && !(await this.#exists(this.#path))) throw error;
     } finally {
       await this.#sweep(waitingRoom);
@@ -165,8 +170,7 @@ export class LockDirectory {
   }
 
   /** Prepares `<waitingRoom>/<token>`, with the record of this owner in it. */
-  async #stage(waitingRoom: string): Promise<string> {
-    const staged = join(waitingRoom, this.#token);
+  async #stage(waitingRoom: string, staged: string): Promise<void> {
     for (let tries = 1; ; tries++) {
       await this.#ops.makeDirectory(waitingRoom, { mode: Number(DIRECTORY_MODE) }).catch(ignore('EEXIST'));
       const room = await this.#lookAt(waitingRoom);
@@ -186,7 +190,6 @@ export class LockDirectory {
     } finally {
       await file.close();
     }
-    return staged;
   }
 
   /** Removes the waiting room, and what processes that died in it have left. Never fails: it is only tidying. */

@@ -58,7 +58,10 @@ export async function openCheckpoint(request: CheckpointRequest): Promise<OpenCh
   if (state !== undefined && target?.isFile() && (part === undefined || hasTwoNames)) {
     const published = await openPublished(request, state, target);
     if (published !== undefined && hasTwoNames) await ops.unlink(partPath);
-    if (published !== undefined) return published;
+    if (published !== undefined) {
+      await removeOtherJournal(request);
+      return published;
+    }
   }
   // Invariant: the destination is never written to, whatever other name it has.
   if (hasTwoNames) {
@@ -67,7 +70,10 @@ export async function openCheckpoint(request: CheckpointRequest): Promise<OpenCh
   }
   if (target !== undefined && !overwrite) throw new DestinationError(path, 'exists', 'exists, and overwrite is false');
 
-  if (state !== undefined && part !== undefined) return await resume(request, state, part);
+  if (state !== undefined && part !== undefined) {
+    await removeOtherJournal(request);
+    return await resume(request, state, part);
+  }
   return await startAfresh(request, part);
 }
 
@@ -104,7 +110,7 @@ async function resume(request: CheckpointRequest, state: JournalState, left: Fil
 
 async function startAfresh(request: CheckpointRequest, leftover: FileStatus | undefined): Promise<OpenCheckpoint> {
   const { ops, destination, range, checksumAlgorithm } = request;
-  const { partPath, checkpointPath, besideCheckpointPath } = destination;
+  const { partPath, checkpointPath } = destination;
   const problem = leftover === undefined ? undefined : linkProblem(leftover);
   if (problem !== undefined) {
     throw new DestinationError(partPath, leftover?.isDirectory() ? 'directory' : 'symlink', problem);
@@ -113,12 +119,18 @@ async function startAfresh(request: CheckpointRequest, leftover: FileStatus | un
   const ledger = new BlockLedger(length, blockBytesFor(length), await loadCrc(checksumAlgorithm));
   // Invariant: a journal never outlives its part file: blocks of one file are not taken for those of the next.
   if (checkpointPath !== undefined) await removeIfThere(ops, checkpointPath);
-  if (checkpointPath !== besideCheckpointPath) await removeIfThere(ops, besideCheckpointPath);
+  await removeOtherJournal(request);
   await removeIfThere(ops, partPath);
   await checkFreeSpace(request, length);
   const part = await createPartFile(ops, partPath, length);
   const header = headerFor(request, checksumAlgorithm);
   return await withJournal(request, part, ledger, (path) => createJournal(ops, path, header));
+}
+
+/** Where the checkpoint is elsewhere, what a call without that option left beside the file is of no use any more. */
+async function removeOtherJournal({ ops, destination }: CheckpointRequest): Promise<void> {
+  const { checkpointPath, besideCheckpointPath } = destination;
+  if (checkpointPath !== besideCheckpointPath) await removeIfThere(ops, besideCheckpointPath);
 }
 
 /** Invariant: nothing is fetched before the journal could be written. */

@@ -50,7 +50,10 @@ export async function mayBePublished(
   ops: FileOps = nodeFileOps,
 ): Promise<boolean> {
   if (subtractRanges(range, completed).length > 0) return false;
-  const [part, target] = await Promise.all([statusOf(ops, partPath), statusOf(ops, path)]);
+  // What cannot be looked at is for those who need it to complain about.
+  const found = await Promise.all([statusOf(ops, partPath), statusOf(ops, path)]).catch(() => undefined);
+  if (found === undefined) return false;
+  const [part, target] = found;
   return part === undefined || (target !== undefined && isSameFile(part, target));
 }
 

@@ -48,10 +48,12 @@ export async function openUnsizedFile(start: number, options: UnsizedFileOptions
   });
   let writtenBytes = 0;
   let isPublished = false;
-  const part = () => new PartFile(ops, partPath, file, writtenBytes);
-  const checkFence = async (whole: PartFile = part()) => {
+  /** Once it is being published: it knows the file also after it was closed. */
+  let whole: PartFile | undefined;
+  const part = () => whole ?? new PartFile(ops, partPath, file, writtenBytes);
+  const checkFence = async () => {
     await lock.check();
-    await whole.checkOwnership();
+    await part().checkOwnership();
   };
 
   const writable = new Writable({
@@ -82,17 +84,17 @@ export async function openUnsizedFile(start: number, options: UnsizedFileOptions
       return writtenBytes;
     },
     async publish() {
-      const whole = part();
+      whole = part();
       const ledger = new BlockLedger(0, 1, await loadCrc('crc32'));
       const nothing = { ops, ledger, part: whole, journal: undefined, durability: 'none' } as const;
       const commit = new GroupCommit({
         ...nothing,
-        checkFence: () => checkFence(whole),
+        checkFence,
         onRecorded: ignore,
         onFailure: ignore,
       });
       const naming = { ops, destination, overwrite, part: whole, journal: undefined, commit, signal };
-      await publishFile({ ...naming, checkFence: () => checkFence(whole), checkLock: () => lock.check() });
+      await publishFile({ ...naming, checkFence, checkLock: () => lock.check() });
       isPublished = true;
     },
     async close() {

@@ -35,16 +35,16 @@ export interface PresignedUrlOptions
 export function createPresignedUrl(options: PresignedUrlOptions): string {
   if (typeof options !== 'object' || options === null) refuse('options', options, 'an object');
   const { method = 'GET', expiresInSeconds = 300, date = new Date(wallClockMs()), ...store } = options;
-  for (const option of ['sseC', 'requesterPays', 'tls'] as const) {
-    const value = (store as Partial<ObsSourceOptions>)[option];
-    if (value !== undefined) throw new InvalidOptionError(option, 'cannot be part of a URL');
+  for (const option of ['sseC', 'requesterPays'] as const) {
+    if ((store as Partial<ObsSourceOptions>)[option]) throw new InvalidOptionError(option, 'cannot be part of a URL');
   }
   const checked = checkObsOptions(store);
   if (checked.credentials !== undefined && typeof checked.credentials !== 'object') {
     throw new InvalidOptionError('credentials', 'a URL is signed with keys, not with a provider or anonymously');
   }
   checkOneOf('method', method, ['GET', 'HEAD']);
-  checkDate('date', date);
+  const year = checkDate('date', date).getUTCFullYear();
+  if (year < 1970 || year > 9900) refuse('date', date.toISOString(), 'a date from 1970 to 9900');
   checkInteger('expiresInSeconds', expiresInSeconds, 1, (checked.signature === 'v4' ? 7 : 20 * 366) * 86_400);
   const credentials = checked.credentials ? checkCredentials(checked.credentials) : readEnvironment(OBS_VARIABLES);
   const endpoint = parseEndpoint(checked.endpoint);

@@ -38,6 +38,22 @@ function heldSource(url: string): { source: ObjectSource; letGo: () => void } {
 }
 
 describe('a checkpoint with a path of its own', () => {
+  it.each([
+    ['data.new', 'data'],
+    ['pkg.lock', 'pkg'],
+    ['f', 'f.part.lock.new'],
+  ])(
+    'for %s at %s: neither a checkpoint nor what stands beside it is ever in the place of the own files',
+    async (to, ck) => {
+      const server = await serve(ramp(PART));
+      const given = { ...QUICK, checkpoint: join(directory, ck) };
+      const error = await failureOf(downloadFile(server.url, join(directory, to), given));
+      expect(error).toBeInstanceOf(InvalidOptionError);
+      expect(error).toMatchObject({ option: 'checkpoint' });
+      expect(server.requests).toEqual([]);
+    },
+  );
+
   it('belongs to one download at a time, whatever their destinations', async () => {
     const server = await serve(ramp(SIZE));
     const options = { ...QUICK, checkpoint };

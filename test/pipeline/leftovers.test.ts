@@ -53,6 +53,21 @@ async function expectOnlyTheFile(object: TestObject): Promise<void> {
 }
 
 describe('a download that succeeds', () => {
+  it('leaves nothing of a run whose checkpoint was elsewhere, the object being a small one now', async () => {
+    const server = await serve(large, [stall({ offset: 3 * MIB, times: 99 })]);
+    const controller = new AbortController();
+    const events = createDownloadEvents();
+    events.on('checkpointed', () => controller.abort(new Error('enough')));
+    const elsewhere = await mkdtemp(join(tmpdir(), 'leftovers-elsewhere-'));
+    const given = { ...QUICK, checkpoint: join(elsewhere, 'ck'), signal: controller.signal, events };
+    await failureOf(downloadFile(server.url, destination, given));
+    server.setFaults([]);
+    server.replaceObject(small);
+    await downloadFile(server.url, destination, QUICK);
+    await expectOnlyTheFile(small);
+    await rm(elsewhere, { recursive: true });
+  });
+
   it('leaves nothing of the large object that became a small one while it ran', async () => {
     const server = await serve(large, [changeObjectAfter({ requests: 3, object: small })]);
     const { object } = await downloadFile(server.url, destination, { ...QUICK, onObjectChanged: 'restart' });

@@ -20,21 +20,24 @@ function scribble(value: unknown, path: string): string[] {
 }
 
 describe.each(VERBS)('a listener of %s', (verb) => {
-  it('that is async and rejects is told to onListenerError and harms nothing', async () => {
-    const server = await serve(ramp(SIZE));
-    const events = createDownloadEvents();
-    const bug = new Error('a bug in a progress bar');
-    // A listener's result is void to TypeScript, which lets a promise be it.
-    const listener = (async () => {
-      throw bug;
-    }) as () => void;
-    events.on('partCompleted', listener);
-    const told: unknown[] = [];
-    const { bytes } = await download(verb, server.url, { events, onListenerError: (error) => told.push(error) });
-    expect(bytes.length).toBe(SIZE);
-    expectRamp(bytes);
-    await expect.poll(() => told).toEqual(Array(6).fill(bug));
-  });
+  it.each(['on', 'once'] as const)(
+    'that is async and rejects, added with %s, is told to onListenerError',
+    async (how) => {
+      const server = await serve(ramp(SIZE));
+      const events = createDownloadEvents();
+      const bug = new Error('a bug in a progress bar');
+      // A listener's result is void to TypeScript, which lets a promise be it.
+      const listener = (async () => {
+        throw bug;
+      }) as () => void;
+      events[how]('partCompleted', listener);
+      const told: unknown[] = [];
+      const { bytes } = await download(verb, server.url, { events, onListenerError: (error) => told.push(error) });
+      expect(bytes.length).toBe(SIZE);
+      expectRamp(bytes);
+      await expect.poll(() => told).toEqual(Array(how === 'on' ? 6 : 1).fill(bug));
+    },
+  );
 
   it('writes to what it is told: what a listener does to a payload changes nothing about the download', async () => {
     const server = await serve(ramp(SIZE), [cut({ part: 2, afterBytes: 30_000 })]);

@@ -8,7 +8,7 @@ import {
   type Part,
   planParts,
 } from '../../src/index.js';
-import { changeObjectAfter, header } from '../fixtures/answer-faults.js';
+import { changeObjectAfter, header, shortRange } from '../fixtures/answer-faults.js';
 import { cut, stall } from '../fixtures/connection-faults.js';
 import { expectRamp, ramp } from '../fixtures/ramp.js';
 import { download, failureOf, PART, QUICK, serve, VERBS } from './download-bench.js';
@@ -73,6 +73,12 @@ describe.each(KINDS)('fetchParts of an object with %s', (_kind, options) => {
   it('a cut body of an object that could be another one by now is not continued', async () => {
     const server = await serve(ramp(PART), [cut({ request: 2, afterBytes: 50_000 }), ...SILENT], options);
     await failureOf(fetchAll(server.url, onePart, QUICK));
+    expect(server.requests.filter(({ range }) => (range?.start ?? 0) > 0)).toEqual([]);
+  });
+
+  it('nor is one that truthfully brings less', async () => {
+    const server = await serve(ramp(PART), [shortRange({ request: 2, maxBytes: 50_000 }), ...SILENT], options);
+    expect(await failureOf(fetchAll(server.url, onePart, QUICK))).toMatchObject({ code: 'PS_ERR_PART_FAILED' });
     expect(server.requests.filter(({ range }) => (range?.start ?? 0) > 0)).toEqual([]);
   });
 });
