@@ -19,15 +19,15 @@ export async function downloadUnsized(
   const { context } = download;
   const { wanted, binding } = opening;
   const { overwrite } = context.options;
+  const open = async () => {
+    const verifier = await createOrderedVerifier(checks);
+    const given = { destination, lock, overwrite, signal: context.signal, onBytes: verifier.update };
+    return { verifier, file: await openUnsizedFile(wanted.start, given) };
+  };
   const { verifier, file } = await open().catch(async (error: unknown) => {
     await lock.release();
     throw error;
   });
-  async function open() {
-    const verifier = await createOrderedVerifier(checks);
-    const given = { destination, lock, overwrite, signal: context.signal, onBytes: verifier.update };
-    return { verifier, file: await openUnsizedFile(wanted.start, given) };
-  }
   const meter = startProgressMeter(
     {
       transferredBytes: () => context.counters.transferredBytes,

@@ -27,8 +27,8 @@ export async function fetchPiece(
   deliver: DeliverBytes,
 ): Promise<void> {
   await runPiece(context, piece, async (info) => {
-    const asked: ByteRange = { start: piece.position, end: piece.end };
     await holdWhilePaying(context, piece);
+    const asked: ByteRange = { start: piece.position, end: piece.end };
     const taker = createPieceTaker(context, piece, deliver);
     let failure: unknown;
     try {

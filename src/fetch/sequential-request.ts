@@ -49,7 +49,7 @@ export function readWholeObject(headers: ResponseHeaders): ObjectInfo {
 }
 
 /**
- * Requests the whole object again and hands on its bytes from `start`.
+ * Requests the same bytes again, or the whole object, and hands them on from `start`.
  * @throws ObjectChangedError when the bytes before `seen.end` are not the ones that were seen before
  */
 export async function requestSequential(
@@ -68,7 +68,8 @@ export async function requestSequential(
     { method: 'GET', headers: { ...asked, ...pinningHeaders(binding) }, ...info },
     {
       onRefusal({ statusCode, headers }) {
-        if (statusCode !== 412) return;
+        // An object that lacks what it had is another one.
+        if (statusCode !== 412 && (statusCode !== 416 || range === undefined)) return;
         const actual = otherEtag(binding, headers);
         throw new ObjectChangedError('the object was replaced while it was downloaded', binding.etag, actual);
       },

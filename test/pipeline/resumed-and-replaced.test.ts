@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { downloadFile, NotFoundError, ObjectChangedError } from '../../src/index.js';
 import { changeObjectAfter, status } from '../fixtures/answer-faults.js';
+import { cut } from '../fixtures/connection-faults.js';
 import { expectBytesOf, ramp } from '../fixtures/ramp.js';
-import { failureOf, freshPath, QUICK, recorder, serve } from './download-bench.js';
+import { download, failureOf, freshPath, PART, QUICK, recorder, serve, VERBS } from './download-bench.js';
 
 const MIB = 1024 * 1024;
 const SIZE = 6 * MIB;
@@ -45,5 +46,16 @@ describe('downloadFile of an object that is replaced twice since its checkpoint'
     expectBytesOf(NEWEST, bytes);
     const { size, fingerprint } = NEWEST;
     expect(result).toMatchObject({ object: { size, etag: `"${fingerprint}"` }, range: { start: 0, end: size } });
+  });
+});
+
+describe.each(VERBS)('%s of an object without an ETag that shrinks while its one answer is cut', (verb) => {
+  it('says that it changed', async () => {
+    const server = await serve(
+      ramp(PART),
+      [cut({ request: 1, afterBytes: 50_000 }), changeObjectAfter({ requests: 1, object: ramp(0) })],
+      { noEtag: true },
+    );
+    expect(await failureOf(download(verb, server.url, QUICK))).toBeInstanceOf(ObjectChangedError);
   });
 });
