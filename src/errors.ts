@@ -170,7 +170,8 @@ export class PartFailedError extends DownloadError {
 
   constructor(part: Part, attempts: number, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`bytes ${part.start}-${part.end - 1} failed after ${attempts} attempts without a new byte: ${reason}`, {
+    const last = Number.isFinite(part.end) ? part.end - 1 : 'the end';
+    super(`bytes ${part.start}-${last} failed after ${attempts} attempts without a new byte: ${reason}`, {
       cause,
     });
     this.part = part;

@@ -1,13 +1,17 @@
 /** What a response says about the object: a frozen, plain value. Refuses header values that are lists where one is meant. */
 
 import { ProtocolError } from './errors.js';
+import { parseHttpDateMs } from './http-date.js';
 
 /** Response headers as undici gives them: lower-case names, an array where a name came more than once. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** The remote object. */
 export interface ObjectInfo {
-  /** Size of the whole object in bytes; `NaN` while a server that sends no length is still sending. */
+  /**
+   * Size of the whole object in bytes. Of a server that sends no length: `NaN` until the object's end has come, and for
+   * good where the range ended before it.
+   */
   readonly size: number;
   /** As the server sent it, quotes and `W/` included. */
   readonly etag?: string;
@@ -28,16 +32,28 @@ export function singleHeader(headers: ResponseHeaders, name: string): string | u
   return value;
 }
 
+/** What the library itself goes by: it is compared as it came. */
+const OWN_HEADERS =
+  /^(?:etag|date|last-modified|content-(?:type|length|range|encoding)|x-goog-hash|repr-digest|.*-checksum-.*)$/;
 const METADATA_PREFIXES = ['x-obs-meta-', 'x-amz-meta-'];
 
-/** Builds the ObjectInfo from the headers of a HEAD or GET response. */
-export function readObjectInfo(headers: ResponseHeaders, size: number): ObjectInfo {
+/**
+ * Builds the ObjectInfo from the headers of a HEAD or GET response.
+ *
+ * @param conceal - takes out of a value what must not show
+ */
+export function readObjectInfo(
+  headers: ResponseHeaders,
+  size: number,
+  conceal: (value: string) => string = (value) => value,
+): ObjectInfo {
   // fromEntries defines properties: a header named __proto__ stays a header.
   const flat = Object.fromEntries(
     Object.entries(headers)
       // A secret between the server and us, which results and events are not to hand on.
       .filter(([name]) => name !== 'set-cookie')
-      .map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+      .map(([name, value]) => [name, [value ?? ''].flat().join(', ')] as const)
+      .map(([name, value]) => [name, OWN_HEADERS.test(name) ? value : conceal(value)]),
   );
   const metadata = Object.fromEntries(
     Object.entries(flat).flatMap(([name, value]) => {
@@ -45,7 +61,8 @@ export function readObjectInfo(headers: ResponseHeaders, size: number): ObjectIn
       return prefix === undefined ? [] : [[name.slice(prefix.length), value]];
     }),
   );
-  const lastModified = flat['last-modified'] === undefined ? undefined : new Date(flat['last-modified']);
+  const lastModified =
+    flat['last-modified'] === undefined ? undefined : new Date(parseHttpDateMs(flat['last-modified']));
   return Object.freeze({
     size,
     ...optional('etag', readEtag(headers)),
@@ -71,7 +88,8 @@ export function readEtag(headers: ResponseHeaders): string | undefined {
 
 /** A strong validator names one sequence of bytes (RFC 9110 section 8.8.1): what parallel GETs and resume need. */
 export function isStrongEtag(etag: string | undefined): etag is string {
-  return etag !== undefined && !etag.startsWith('W/');
+  // Without quotes a comma would make it a list, and an asterisk would match every version.
+  return etag !== undefined && !/^W\/|^(?!").*,|^\*$/.test(etag);
 }
 
 function optional<K extends string>(key: K, value: string | undefined): { [P in K]?: string } {

@@ -9,6 +9,8 @@ const MAX_SERVER_TEXT = 256;
 export function redactUrl(url: string): string {
   const match = /^([a-z][a-z0-9+.-]*:\/\/)(?:[^/?#]*@)?([^?#]*)(\?)?/i.exec(url);
   if (match === null) return '(not a URL)';
+  // A password with a `?` in it ends the host for every parser: what stands there is no port then.
+  if (/^[^/]*:(?!\d*(?:\/|$))[^\]/]*(?:\/|$)/.test(match[2] ?? '')) return `${match[1]}…`;
   return sanitizeText(`${match[1]}${match[2]}${match[3] === undefined ? '' : '?…'}`, 1024);
 }
 
@@ -24,9 +26,9 @@ export function sanitizeText(text: string, maxLength: number = MAX_SERVER_TEXT):
 /** Headers whose values are no secrets, and may be the very words of a message. */
 const PLAIN_HEADERS = new Set(
   `host date range if-match if-none-match if-modified-since if-unmodified-since if-range accept accept-encoding
-  accept-language user-agent x-obs-date x-amz-date x-amz-content-sha256 x-obs-request-payer x-amz-request-payer`.split(
-    /\s+/,
-  ),
+  accept-language user-agent cache-control pragma content-type x-obs-server-side-encryption-customer-key-md5
+  x-amz-server-side-encryption-customer-key-md5 x-obs-date x-amz-date x-amz-content-sha256 x-obs-request-payer
+  x-amz-request-payer`.split(/\s+/),
 );
 /** They stand in an Authorization header, and in what stores say about it. */
 const PLAIN_WORDS = new Set(['Signature', 'Credential', 'SignedHeaders', 'Negotiate', 'AWS4-HMAC-SHA256']);
@@ -36,7 +38,8 @@ const MIN_SECRET_LENGTH = 8;
 /** A request as it went on the wire; the URL may lack its origin. */
 export interface RequestOnTheWire {
   readonly url: string;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Of a source that is not ours the values may be anything. */
+  readonly headers?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
@@ -48,17 +51,44 @@ export function requestSecrets(requests: readonly RequestOnTheWire[]): string[] 
   return [...secrets].filter(isSecret).sort((a, b) => b.length - a.length);
 }
 
+/** Parameters of a query that sign it or stand for a password. */
+const SIGNING = /^[^=]*(?:sig|token|credential|access-?key|api-?key|key-?id|auth|secret|passw|policy)[^=]*=/i;
+
+/**
+ * The same for headers of a response that is used: only the query as a whole, and whole values of headers and of
+ * parameters that sign. Ordinary values of a query may well be those of the object, like a version.
+ */
+export function echoedSecrets(requests: readonly RequestOnTheWire[]): string[] {
+  const secrets = requests.flatMap(({ url, headers = {} }) => {
+    const query = queryOf(url);
+    const signing = query.split('&').filter((pair) => SIGNING.test(pair));
+    const own = ownValues(headers).flatMap((value) => [value, ...value.split(/[\s,;=:]+/)]);
+    return [query, ...signing.map(partAfterName), ...own].flatMap(notationsOf);
+  });
+  return [...new Set(secrets)].filter(isSecret).sort((a, b) => b.length - a.length);
+}
+
 function isSecret(text: string): boolean {
   return text.length >= MIN_SECRET_LENGTH && !PLAIN_WORDS.has(text);
 }
 
 function secretsOf({ url, headers = {} }: RequestOnTheWire): string[] {
-  const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
-  const values = query.split('&').map((pair) => pair.slice(pair.indexOf('=') + 1));
-  const own = Object.entries(headers).flatMap(([name, value]) =>
-    PLAIN_HEADERS.has(name.toLowerCase()) ? [] : [value],
+  const query = queryOf(url);
+  return [query, ...query.split('&').map(partAfterName), ...ownValues(headers)].flatMap(formsOf);
+}
+
+function queryOf(url: string): string {
+  return url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
+}
+
+function partAfterName(pair: string): string {
+  return pair.slice(pair.indexOf('=') + 1);
+}
+
+function ownValues(headers: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(headers).flatMap(([name, value]) =>
+    PLAIN_HEADERS.has(name.toLowerCase()) || value == null ? [] : [String(value)],
   );
-  return [query, ...values, ...own].flatMap(formsOf);
 }
 
 /** Text without the secrets in it. To be called before the text is cut: half a secret would not be found. */
@@ -69,13 +99,18 @@ export function hideSecrets(text: string, secrets: readonly string[]): string {
 }
 
 /**
- * A value as it is, as a URL has it and as a form has it; and the runs of letters and digits in it, which are left of it
- * in any other notation (JSON, HTML, quoted, or only the key of `key/date/region`).
+ * The notations of a value, and the runs of letters and digits in it, which are left of it in any other notation (JSON,
+ * HTML, quoted, or only the key of `key/date/region`).
  */
 function formsOf(value: string): string[] {
+  const runs = `${value} ${decoded(value)}`.split(/[^A-Za-z0-9]+/);
+  return [...notationsOf(value), ...runs];
+}
+
+/** A value as it is, as a URL has it and as a form has it. */
+function notationsOf(value: string): string[] {
   const plain = decoded(value);
-  const runs = `${value} ${plain}`.split(/[^A-Za-z0-9]+/);
-  return [value, plain, decoded(value.replaceAll('+', ' ')), encodeURIComponent(plain), ...runs];
+  return [value, plain, decoded(value.replaceAll('+', ' ')), encodeURIComponent(plain)];
 }
 
 function decoded(value: string): string {
@@ -95,7 +130,8 @@ export function redactCause(error: unknown, secrets: readonly string[] = []): Er
   if (!(error instanceof Error)) return new Error(clean(String(error)));
   const safe = new Error(clean(error.message));
   safe.name = error.name;
-  if (error.stack !== undefined) safe.stack = cleanStack(safe, error.stack, clean);
+  // A host may have set Error.prepareStackTrace, and then it is anything.
+  if (typeof error.stack === 'string') safe.stack = cleanStack(safe, error.stack, clean);
   const code = (error as { code?: unknown }).code;
   return typeof code === 'string' ? Object.assign(safe, { code }) : safe;
 }

@@ -6,6 +6,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Dispatcher } from 'undici';
 import { createDownloadEvents, type DownloadEvents, type EmitDownloadEvent, emitterOf } from '../events.js';
+import { followAbort } from '../follow-abort.js';
 import type { CheckedOptions } from '../options.js';
 import type { ObjectSource } from '../source/source.js';
 import type { TlsOptions } from '../tls-options.js';
@@ -52,8 +53,7 @@ export function openFetchContext(source: ObjectSource, options: CheckedOptions, 
   const pools = new Map<string, OriginPool>();
   const events = before?.events ?? options.events ?? createDownloadEvents();
   const onAbort = () => controller.abort(options.signal?.reason);
-  if (options.signal?.aborted) onAbort();
-  else options.signal?.addEventListener('abort', onAbort, { once: true });
+  const unfollow = followAbort(options.signal, onAbort);
   const emit = emitterOf(events, options.onListenerError);
   const goneEtags = before?.goneEtags ?? new Set<string | undefined>();
   return {
@@ -83,7 +83,7 @@ export function openFetchContext(source: ObjectSource, options: CheckedOptions, 
       return pool.dispatcher;
     },
     close(reason = ENDED) {
-      options.signal?.removeEventListener('abort', onAbort);
+      unfollow();
       controller.abort(reason);
       for (const pool of pools.values()) pool.release();
       pools.clear();

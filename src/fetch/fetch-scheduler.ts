@@ -5,7 +5,7 @@
 
 import { type ByteRange, byteLength } from '../byte-range.js';
 import type { Part } from '../part.js';
-import { after, monotonicMs } from '../time.js';
+import { afterPolling, monotonicMs } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
 import { blend, findTail, type Tail, type UsualPiece } from './hedge.js';
 import { mayJoin, type ObjectBinding } from './object-binding.js';
@@ -108,21 +108,29 @@ export async function fetchPieces(
     await work(worker, { part: victim.part, ...range }, victim.givenUp + (isGivenUp ? 1 : 0));
   };
 
-  /** What an idle connection does while others are at work: takes over a tail, or looks again in a moment. */
-  const help = (worker: Worker, until?: Promise<void>): Promise<void> => {
-    const tail = mayHedge ? findTail(hedgeable(), usual, worker.bytesPerMs) : undefined;
-    return tail === undefined ? pause(until) : takeOver(worker, tail);
+  /** What an idle connection does while others are at work: takes over a tail. Gives the delay before its next look. */
+  const help = async (worker: Worker, delayMs: number, until?: Promise<void>): Promise<number> => {
+    const askedAtMs = await pause(delayMs, until);
+    const mayLook = mayHedge && askedAtMs !== undefined;
+    const tail = mayLook ? findTail(hedgeable(), usual, worker.bytesPerMs, askedAtMs) : undefined;
+    if (tail === undefined) return HEDGE_CHECK_MS;
+    await takeOver(worker, tail);
+    return 0;
   };
 
-  /** A moment, or less when `until` settles or nothing is under way any more. */
-  const pause = (until?: Promise<void>) =>
-    new Promise<void>((resolve) => {
-      const wake = () => {
+  /**
+   * Resolves with the time to judge the others by: while the loop was busy their bytes waited in the sockets, and nobody
+   * was silent. With undefined, and earlier, when `until` settles or nothing is under way any more.
+   */
+  const pause = (delayMs: number, until?: Promise<void>) =>
+    new Promise<number | undefined>((resolve) => {
+      const finish = (askedAtMs?: number) => {
         timer.stop();
         idlers.delete(wake);
-        resolve();
+        resolve(askedAtMs);
       };
-      const timer = after(HEDGE_CHECK_MS, wake);
+      const wake = () => finish();
+      const timer = afterPolling(delayMs, finish);
       idlers.add(wake);
       until?.then(wake, wake);
     });
@@ -134,8 +142,7 @@ export async function fetchPieces(
       isSettled = true;
     });
     granted.catch(() => {});
-    await pause(granted);
-    while (!isSettled && active.size > 0) await help(worker, granted);
+    for (let delayMs = HEDGE_CHECK_MS; !isSettled && active.size > 0; ) delayMs = await help(worker, delayMs, granted);
     await granted;
   };
 
@@ -155,8 +162,11 @@ export async function fetchPieces(
     takers -= 1;
     wakeAtEnd();
     // A connection that failed takes no piece any more and says nothing: the end of the download is what ends the wait.
-    while (mayHedge && !context.signal.aborted && (takers > 0 || active.size > 0))
-      await (gate.tryEnter() ? help(worker).finally(gate.leave) : pause());
+    let delayMs = 0;
+    while (mayHedge && !context.signal.aborted && (takers > 0 || active.size > 0)) {
+      if (gate.tryEnter()) delayMs = await help(worker, delayMs).finally(gate.leave);
+      else await pause(HEDGE_CHECK_MS);
+    }
   };
 
   const openingConnection = async ({ part, piece, byteCount, run }: OpeningWork): Promise<void> => {

@@ -5,15 +5,20 @@
 
 import { type ByteRange, formatRangeHeader, parseUnsatisfiedRange } from '../byte-range.js';
 import type { Conditions } from '../download-options.js';
-import { ProtocolError, StoreError } from '../errors.js';
+import { ProtocolError } from '../errors.js';
 import { type ObjectInfo, readObjectInfo, singleHeader } from '../object-info.js';
-import type { ResponseHead } from '../transport/exchange.js';
 import type { FetchContext } from './fetch-context.js';
 import { requestEmptyObject } from './head-request.js';
 import { bindObject, checkPlainBody, mayJoin, type ObjectBinding } from './object-binding.js';
-import { type AttemptInfo, checkContentRange, createBodyCounter, type TakeBytes } from './range-request.js';
-import { createPrefixCheck, holdForRateLimit, readWholeObject, type SeenPrefix } from './sequential-request.js';
-import { sendStoreRequest } from './store-request.js';
+import {
+  type AttemptInfo,
+  checkContentRange,
+  createBodyCounter,
+  isOfUnknownLength,
+  type TakeBytes,
+} from './range-request.js';
+import { createCheckedBody, readWholeObject, type SeenPrefix, unsatisfiable } from './sequential-request.js';
+import { type StoreResponse, sendStoreRequest } from './store-request.js';
 
 /** What the caller of the download asked for, and where to begin. */
 export interface Wanted {
@@ -28,6 +33,8 @@ export interface Wanted {
 export interface Discovery {
   readonly object: ObjectInfo;
   readonly binding: ObjectBinding;
+  /** A redirect led to a place that is not the source's: see `ObjectSource.checksum`. */
+  readonly isElsewhere: boolean;
   readonly mode: 'ranged' | 'sequential';
   readonly wanted: ByteRange;
   /** The bytes that this answer is to bring. */
@@ -62,7 +69,7 @@ export async function requestFirst(
       { method: 'GET', headers: { ...range, ...conditions.headers }, conditions: conditions.names, ...info },
       {
         onHead(head, flow) {
-          checkPlainBody(undefined, head.headers, context.source.echoesContentEncoding === true);
+          checkPlainBody(undefined, head, context.source);
           const discovery = readDiscovery(context, head, wanted, isPlain);
           otherWay = needsPlainGet(context, wanted, discovery) ? 'plain GET' : undefined;
           if (otherWay !== undefined) return;
@@ -73,14 +80,11 @@ export async function requestFirst(
             seen.range = head.statusCode === 206 ? range : undefined;
             seen.start = bodyStart;
             seen.end = bodyStart;
-            const check = createPrefixCheck(discovery.binding, seen, bodyStart);
-            body = createBodyCounter(check.tap(take), (bytes, from) => {
-              check.onBytes(bytes);
-              holdForRateLimit(context, from);
-            });
+            body = createCheckedBody(context, discovery.binding, seen, bodyStart, take);
           }
           const bodyEnd = head.statusCode === 206 ? range.end : object.size;
-          body.expect({ skip: range.start - bodyStart, length: bodyEnd - range.start, flow });
+          const isChecked = head.statusCode === 206 && isOfUnknownLength(context, head);
+          body.expect({ skip: range.start - bodyStart, length: bodyEnd - range.start, flow, isChecked });
           onDiscovered(discovery);
         },
         onBytes: (bytes) => (otherWay === undefined ? body.onBytes(bytes) : 'done'),
@@ -101,35 +105,37 @@ export async function requestFirst(
     if (otherWay === undefined) throw error;
   }
   if (otherWay !== 'empty object') return otherWay;
-  const object = await requestEmptyObject(context, info, conditions.headers, conditions.names, isSaidEmpty);
-  if (object === undefined) return 'plain GET';
+  const found = await requestEmptyObject(context, info, conditions.headers, conditions.names, isSaidEmpty);
+  if (found === undefined) return 'plain GET';
   const empty = { start: 0, end: 0 };
-  onDiscovered({ object, binding: bindObject(object), mode: 'ranged', wanted: empty, range: empty });
+  onDiscovered({ ...found, binding: bindObject(found.object), mode: 'ranged', wanted: empty, range: empty });
   return undefined;
 }
 
-function readDiscovery(context: FetchContext, head: ResponseHead, wanted: Wanted, isPlain: boolean): Discovery {
+function readDiscovery(context: FetchContext, head: StoreResponse, wanted: Wanted, isPlain: boolean): Discovery {
   const { start, end } = wanted.range;
+  const { isElsewhere } = head;
   if (head.statusCode === 206 && !isPlain) {
     const sent = checkContentRange(head.headers, wanted.first);
     if (sent.total === undefined) throw new ProtocolError('the server does not tell the size of the object');
-    const object = readObjectInfo(head.headers, sent.total);
+    const object = readObjectInfo(head.headers, sent.total, head.conceal);
     const binding = bindObject(object);
     const wantedEnd = Math.min(end ?? sent.total, sent.total);
     const range = { start: sent.start, end: Math.min(sent.end, wantedEnd) };
     const isAll = sent.start === start && range.end === wantedEnd;
     // Invariant: where no ETag tells versions apart, an answer that brings all is only continued behind its own bytes.
     const mode = isAll && !mayJoin(context, binding) && !wanted.isProbe ? 'sequential' : 'ranged';
-    return { object, binding, mode, wanted: { start, end: wantedEnd }, range };
+    return { object, binding, isElsewhere, mode, wanted: { start, end: wantedEnd }, range };
   }
   if (head.statusCode !== 200) throw new ProtocolError(`the server answered ${head.statusCode} to the first GET`);
-  const object = readWholeObject(head.headers);
+  const object = readWholeObject(head);
   const size = Number.isNaN(object.size) ? Number.POSITIVE_INFINITY : object.size;
   if (start > 0 && start >= size) throw unsatisfiable(start, size);
   const wantedEnd = Math.min(end ?? size, size);
   return {
     object,
     binding: bindObject(object),
+    isElsewhere,
     mode: 'sequential',
     wanted: { start, end: wantedEnd },
     // From its beginning, whatever is on disk already: the body comes from there anyway.
@@ -151,14 +157,6 @@ function needsPlainGet(
 function afterUnsatisfied(size: number | undefined, { range, first }: Wanted): OtherWay | undefined {
   if (first.start > range.start) return 'from the start';
   return range.start === 0 && (size ?? 0) === 0 ? 'empty object' : undefined;
-}
-
-/** The refusal of a range that begins behind the object, where no server said it. */
-export function unsatisfiable(start: number, size: number): StoreError {
-  return new StoreError(`the range starts at ${start}, but the object has ${size} bytes`, {
-    statusCode: 416,
-    storeCode: 'InvalidRange',
-  });
 }
 
 function conditionHeaders(conditions: Conditions): { names: string[]; headers: Record<string, string> } {

@@ -17,8 +17,8 @@ export async function requestEmptyObject(
   headers: Readonly<Record<string, string>>,
   conditions: readonly string[],
   isSaidEmpty: boolean,
-): Promise<ObjectInfo | undefined> {
-  let object: ObjectInfo | undefined;
+): Promise<{ object: ObjectInfo; isElsewhere: boolean } | undefined> {
+  let found: { object: ObjectInfo; isElsewhere: boolean } | undefined;
   try {
     await sendStoreRequest(
       context,
@@ -32,7 +32,9 @@ export async function requestEmptyObject(
             );
           }
           // Invariant: an object is taken for empty only when the server says so: many answer 416 for other reasons.
-          if (length === 0 || isSaidEmpty) object = readObjectInfo(head.headers, 0);
+          if (length === 0 || isSaidEmpty) {
+            found = { object: readObjectInfo(head.headers, 0, head.conceal), isElsewhere: head.isElsewhere };
+          }
         },
         onBytes: () => 'done',
       },
@@ -40,7 +42,7 @@ export async function requestEmptyObject(
   } catch (error) {
     if (!isHeadRefused(error as DownloadError)) throw error;
   }
-  return object;
+  return found;
 }
 
 function isHeadRefused(error: DownloadError): boolean {

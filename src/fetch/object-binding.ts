@@ -5,7 +5,9 @@
 
 import { ObjectChangedError, ProtocolError } from '../errors.js';
 import { isStrongEtag, type ObjectInfo, type ResponseHeaders, readEtag, singleHeader } from '../object-info.js';
+import type { ObjectSource } from '../source/source.js';
 import type { FetchContext } from './fetch-context.js';
+import type { StoreResponse } from './store-request.js';
 
 export interface ObjectBinding {
   /** `NaN` while unknown. */
@@ -77,15 +79,21 @@ export function otherEtag(binding: ObjectBinding, { etag }: ResponseHeaders): st
 /** Refuses a body that is not the object's own bytes: encoded on the way, or in several ranges. */
 export function checkPlainBody(
   binding: ObjectBinding | undefined,
-  headers: ResponseHeaders,
-  echoesStored: boolean,
+  { headers, isElsewhere }: StoreResponse,
+  source: ObjectSource,
 ): void {
-  const encoding = singleHeader(headers, 'content-encoding');
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    const isStored = echoesStored && /^[a-z0-9-]{1,20}$/i.test(encoding);
-    if (!isStored || (binding !== undefined && encoding !== binding.contentEncoding)) {
-      throw new ProtocolError('the server sent an encoded body although only identity was accepted');
-    }
+  // What is known of the store says nothing about the place that it redirects to.
+  const echoesStored = source.echoesContentEncoding === true && !isElsewhere;
+  // A list like `aws-chunked,gzip`, or nothing at all, is stored as it was uploaded.
+  const encoding = [headers['content-encoding'] ?? ''].flat().join(', ');
+  const isEncoded = !/^(?:[\s,]|identity)*$/i.test(encoding);
+  if (isEncoded && (!echoesStored || (binding !== undefined && encoding !== binding.contentEncoding))) {
+    throw new ProtocolError('the server sent an encoded body although only identity was accepted');
+  }
+  // Invariant: the end of a body is trusted only in a framing that tells it from a cut, and nothing is decoded.
+  const framing = singleHeader(headers, 'transfer-encoding');
+  if (framing !== undefined && framing.trim().toLowerCase() !== 'chunked') {
+    throw new ProtocolError('the server sent a Transfer-Encoding other than chunked');
   }
   if (/^multipart\/byteranges/i.test(singleHeader(headers, 'content-type') ?? '')) {
     throw new ProtocolError('the server answered one range with multipart/byteranges');

@@ -6,12 +6,12 @@
 import type { ObjectInfo } from '../object-info.js';
 import { after, type Timer } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
-import { type Discovery, requestFirst, unsatisfiable, type Wanted } from './first-request.js';
+import { type Discovery, requestFirst, type Wanted } from './first-request.js';
 import { createHoldingQueue, type Opening } from './opening.js';
 import { createPieceTaker, runPiece } from './part-fetcher.js';
 import { startPiece } from './piece-progress.js';
 import { type AttemptInfo, requestRange } from './range-request.js';
-import { requestSequential, type SeenPrefix } from './sequential-request.js';
+import { requestSequential, type SeenPrefix, unsatisfiable } from './sequential-request.js';
 
 /** Opens the object: resolves as soon as the head of the first good response is there. */
 export async function openObject(context: FetchContext, wanted: Wanted): Promise<Opening> {
@@ -80,6 +80,7 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
       return sealed ?? found.object;
     },
     binding: found.binding,
+    isElsewhere: found.isElsewhere,
     mode: found.mode,
     wanted: found.wanted,
     range: found.range,

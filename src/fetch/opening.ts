@@ -15,6 +15,8 @@ export interface Opening {
   /** `size` is NaN when the server tells it only by the end of the body. */
   readonly object: ObjectInfo;
   readonly binding: ObjectBinding;
+  /** A redirect led to a place that is not the source's. */
+  readonly isElsewhere: boolean;
   /** `sequential`: this one response brings everything; ranged GETs would be ignored, or could mix versions. */
   readonly mode: 'ranged' | 'sequential';
   /** The bytes of the object that the download is about; `end` is Infinity while the size is unknown. */

@@ -3,7 +3,13 @@
  * ETag, length, no content-encoding (RFC 9110 sections 14.2, 14.4, 15.3.7). Refuses to retry.
  */
 
-import { type ByteRange, byteLength, formatRangeHeader, parseContentRange } from '../byte-range.js';
+import {
+  type ByteRange,
+  byteLength,
+  formatRangeHeader,
+  parseContentRange,
+  parseUnsatisfiedRange,
+} from '../byte-range.js';
 import { NetworkError, ObjectChangedError, ProtocolError } from '../errors.js';
 import { type ResponseHeaders, singleHeader } from '../object-info.js';
 import type { SourceRequest } from '../source/source.js';
@@ -44,14 +50,15 @@ export async function requestRange(
     {
       onRefusal: (head) => refuseChanged(binding, head),
       onHead(head, flow) {
-        checkPlainBody(binding, head.headers, context.source.echoesContentEncoding === true);
+        checkPlainBody(binding, head, context.source);
         if (head.statusCode === 206) {
           const sent = checkContentRange(head.headers, range);
           checkSameObject(binding, head.headers, sent.total);
-          body.expect({ skip: 0, length: byteLength(sent), flow });
+          const isChecked = isOfUnknownLength(context, head);
+          body.expect({ skip: 0, length: byteLength(sent), flow, isChecked });
         } else if (head.statusCode === 200) {
           // An edge that ignores Range (RFC 9110 section 14.2 lets it): the same bytes are inside the whole object.
-          const total = parseContentLength(head.headers);
+          const total = parseWholeLength(head.headers);
           checkSameObject(binding, head.headers, total);
           body.expect({ skip: range.start, length: byteLength(range), flow });
         } else {
@@ -62,6 +69,11 @@ export async function requestRange(
     },
   );
   body.checkComplete();
+}
+
+/** Only its end tells that a body has the length of its range: a caller's dispatcher may have decoded it. */
+export function isOfUnknownLength({ options }: FetchContext, { headers }: ResponseHead): boolean {
+  return options.dispatcher !== undefined && headers['content-length'] === undefined;
 }
 
 /** Invariant: bytes are used only at the offset that the server says they have. */
@@ -94,14 +106,29 @@ export function parseContentLength(headers: ResponseHeaders): number | undefined
   return length;
 }
 
-function refuseChanged(binding: ObjectBinding, head: ResponseHead): void {
-  if (head.statusCode === 412 || head.statusCode === 416) {
-    throw new ObjectChangedError(
-      `the object is no longer the one this download is bound to (HTTP ${head.statusCode})`,
-      binding.etag,
-      otherEtag(binding, head.headers),
-    );
+/** The length of the whole object that a 200 brings; undefined when it tells none. */
+export function parseWholeLength(headers: ResponseHeaders): number | undefined {
+  const length = parseContentLength(headers);
+  // It has no meaning there (RFC 9110 section 14.4), but a proxy that made the 200 of a 206 leaves it.
+  const sent = parseContentRange([headers['content-range'] ?? ''].flat().join(', '));
+  if (sent !== undefined && (length ?? byteLength(sent)) !== sent.total) {
+    throw new ProtocolError('the server sent a 200 with the Content-Range of a part');
   }
+  return length;
+}
+
+/** A refusal that says that the object is another one by now, or should have been none. */
+export function refuseChanged(binding: ObjectBinding, { statusCode, headers }: ResponseHead): void {
+  if (statusCode !== 412 && statusCode !== 416) return;
+  const size = parseUnsatisfiedRange([headers['content-range'] ?? ''].flat().join(', '));
+  if (headers.etag === undefined ? size === binding.size : headers.etag === binding.etag) {
+    throw new ProtocolError(`the server answered ${statusCode}, and that the object is the same`);
+  }
+  throw new ObjectChangedError(
+    `the object is no longer the one this download is bound to (HTTP ${statusCode})`,
+    binding.etag,
+    otherEtag(binding, headers),
+  );
 }
 
 /** What a response's body has to be: `skip` bytes to leave out, then `length` bytes to hand on. */
@@ -110,6 +137,8 @@ export interface ExpectedBody {
   /** `NaN` when only the end of the message tells. */
   readonly length: number;
   readonly flow: Flow;
+  /** The message has to end just there, and nothing is handed on before it did. @default false */
+  readonly isChecked?: boolean;
 }
 
 /** Counts a body against what its head announced. */
@@ -127,8 +156,11 @@ export function createBodyCounter(take: TakeBytes, onSkipped?: (bytes: Buffer, f
   let left = Number.NaN;
   let flow: Flow | undefined;
   let isWanted = true;
+  /** What has come of a checked body: at most what was asked for at once. */
+  let held: Buffer[] | undefined;
   return {
     expect(body) {
+      held = body.isChecked ? [] : undefined;
       toSkip = body.skip;
       left = body.length;
       flow = body.flow;
@@ -140,11 +172,15 @@ export function createBodyCounter(take: TakeBytes, onSkipped?: (bytes: Buffer, f
         useful = useful.subarray(Math.min(toSkip, bytes.length));
         toSkip -= bytes.length - useful.length;
       }
+      // Invariant: of a body that a dispatcher has decoded no byte is used, and it is not cut to its range.
+      if (held && useful.length > left) throw new ProtocolError('the body is longer than its Content-Range says');
       // Invariant: bytes after the announced range are never used.
       if (useful.length > left) useful = useful.subarray(0, left);
       if (!Number.isNaN(left)) left -= useful.length;
-      if (useful.length > 0 && flow !== undefined) isWanted = take(useful, flow);
-      return left === 0 || !isWanted ? 'done' : undefined;
+      if (held !== undefined) held.push(useful);
+      else if (useful.length > 0 && flow !== undefined) isWanted = take(useful, flow);
+      const isWhole = left === 0 && toSkip === 0 && held === undefined;
+      return isWhole || !isWanted ? 'done' : undefined;
     },
     get unskipped() {
       return toSkip;
@@ -152,7 +188,10 @@ export function createBodyCounter(take: TakeBytes, onSkipped?: (bytes: Buffer, f
     checkComplete() {
       // Invariant: the end of a message is the end of a range only when every announced byte has arrived.
       if (isWanted && (left > 0 || toSkip > 0))
-        throw new NetworkError('the connection was closed before the whole body arrived');
+        throw new NetworkError(
+          `the connection was closed before the whole body arrived${held ? ', or a dispatcher decoded it' : ''}`,
+        );
+      for (const bytes of held ?? []) if (isWanted && flow !== undefined) isWanted = take(bytes, flow);
     },
   };
 }

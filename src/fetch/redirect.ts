@@ -5,7 +5,7 @@
 
 import { BlockList, isIP } from 'node:net';
 import { RedirectError } from '../errors.js';
-import { redactUrl } from '../redact.js';
+import { hideSecrets, redactUrl } from '../redact.js';
 
 /** Redirects that are followed in a row. */
 export const MAX_REDIRECTS = 5;
@@ -36,9 +36,17 @@ export function isRedirect(statusCode: number): boolean {
 
 /**
  * The absolute URL that a redirect of `from` leads to.
+ * @param secrets - what must not show; see {@link requestSecrets}
  * @throws RedirectError when the Location is missing, doubled, malformed, or not allowed
  */
-export function resolveRedirect(from: string, location: string | string[] | undefined, hops: number): string {
+export function resolveRedirect(
+  from: string,
+  location: string | string[] | undefined,
+  hops: number,
+  secrets: readonly string[] = [],
+): string {
+  // Before it is cut: half a secret would not be found.
+  const shown = (url: string) => redactUrl(hideSecrets(url, secrets));
   if (typeof location !== 'string' || location === '') {
     throw new RedirectError(`the server redirects without ${location === undefined ? 'a' : 'exactly one'} Location`);
   }
@@ -47,15 +55,15 @@ export function resolveRedirect(from: string, location: string | string[] | unde
   const to = absoluteLocation(origin, location);
   const target = to === undefined || /[^\x21-\x7e]/.test(to) ? undefined : splitUrl(to);
   if (origin === undefined || to === undefined || target === undefined) {
-    throw new RedirectError(`the server redirects to something that is not an http(s) URL: ${redactUrl(location)}`);
+    throw new RedirectError(`the server redirects to something that is not an http(s) URL: ${shown(location)}`);
   }
   // Invariant: a redirect never leads from https to http.
   if (origin.scheme === 'https' && target.scheme === 'http') {
-    throw new RedirectError(`the server redirects from https to http: ${redactUrl(to)}`);
+    throw new RedirectError(`the server redirects from https to http: ${shown(to)}`);
   }
   // Invariant: a redirect never leads into a network that is more private than the host the caller named.
   if (networkOf(target.authority) > networkOf(origin.authority) || networkOf(target.authority) === Network.linkLocal) {
-    throw new RedirectError(`the server redirects into a private network: ${redactUrl(to)}`);
+    throw new RedirectError(`the server redirects into a private network: ${shown(to)}`);
   }
   return to;
 }

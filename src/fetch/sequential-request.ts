@@ -6,28 +6,24 @@
 
 import { crc32 } from 'node:zlib';
 import { type ByteRange, formatRangeHeader } from '../byte-range.js';
-import { ObjectChangedError, ProtocolError } from '../errors.js';
-import { type ObjectInfo, type ResponseHeaders, readObjectInfo, singleHeader } from '../object-info.js';
+import { ObjectChangedError, ProtocolError, StoreError } from '../errors.js';
+import { type ObjectInfo, type ResponseHeaders, readEtag, readObjectInfo } from '../object-info.js';
 import { sleep } from '../time.js';
 import type { ResponseHead } from '../transport/exchange.js';
 import type { Flow } from '../transport/flow.js';
 import type { FetchContext } from './fetch-context.js';
-import {
-  checkPlainBody,
-  checkSameObject,
-  isValidated,
-  type ObjectBinding,
-  otherEtag,
-  pinningHeaders,
-} from './object-binding.js';
+import { checkPlainBody, checkSameObject, isValidated, type ObjectBinding, pinningHeaders } from './object-binding.js';
 import {
   type AttemptInfo,
+  type BodyCounter,
   checkContentRange,
   createBodyCounter,
-  parseContentLength,
+  isOfUnknownLength,
+  parseWholeLength,
+  refuseChanged,
   type TakeBytes,
 } from './range-request.js';
-import { sendStoreRequest } from './store-request.js';
+import { type StoreResponse, sendStoreRequest } from './store-request.js';
 
 /** The object's bytes from where the first response began up to where any response got, by their checksum. */
 export interface SeenPrefix {
@@ -39,13 +35,18 @@ export interface SeenPrefix {
 }
 
 /** The part of a response head that tells how long a plain body is. */
-export function readWholeObject(headers: ResponseHeaders): ObjectInfo {
-  const length = parseContentLength(headers);
+export function readWholeObject({ headers, conceal }: StoreResponse): ObjectInfo {
+  return readObjectInfo(headers, plainLength(headers) ?? Number.NaN, conceal);
+}
+
+/** Undefined when the body is chunked. */
+function plainLength(headers: ResponseHeaders): number | undefined {
+  const length = parseWholeLength(headers);
   // Invariant: a body whose end cannot be told from a cut connection is never taken for a whole object.
-  if (length === undefined && !/chunked/i.test(singleHeader(headers, 'transfer-encoding') ?? '')) {
+  if (length === undefined && headers['transfer-encoding'] === undefined) {
     throw new ProtocolError('the server sent neither Content-Length nor chunks: a cut body would look complete');
   }
-  return readObjectInfo(headers, length ?? Number.NaN);
+  return length;
 }
 
 /**
@@ -61,64 +62,95 @@ export async function requestSequential(
   take: TakeBytes,
 ): Promise<void> {
   let body = createBodyCounter(take);
+  /** The head of an answer whose end alone tells how long the object is. */
+  let unsized: ResponseHead | undefined;
+  /** It ends before the bytes that are wanted. */
+  const refuseEnd = (size: number, { headers }: ResponseHead) => {
+    if (size >= seen.end) throw unsatisfiable(start, size);
+    const etag = readEtag(headers);
+    throw new ObjectChangedError('the object became shorter while it was downloaded', binding.etag, etag);
+  };
   const { range } = seen;
   const asked: Record<string, string> = range === undefined ? {} : { range: formatRangeHeader(range) };
   await sendStoreRequest(
     context,
     { method: 'GET', headers: { ...asked, ...pinningHeaders(binding) }, ...info },
     {
-      onRefusal({ statusCode, headers }) {
+      onRefusal(head) {
         // An object that lacks what it had is another one.
-        if (statusCode !== 412 && (statusCode !== 416 || range === undefined)) return;
-        const actual = otherEtag(binding, headers);
-        throw new ObjectChangedError('the object was replaced while it was downloaded', binding.etag, actual);
+        if (head.statusCode === 412 || range !== undefined) refuseChanged(binding, head);
       },
       onHead(head, flow) {
-        checkPlainBody(binding, head.headers, context.source.echoesContentEncoding === true);
+        checkPlainBody(binding, head, context.source);
         const sent = sentBytes(head, range);
         checkSameObject(binding, head.headers, sent.total);
-        const check = createPrefixCheck(binding, seen, sent.start);
-        body = createBodyCounter(check.tap(take), (bytes, from) => {
-          check.onBytes(bytes);
-          holdForRateLimit(context, from);
-        });
-        body.expect({ skip: start - sent.start, length: sent.end - start, flow });
+        if (sent.total !== undefined && sent.total < start) refuseEnd(sent.total, head);
+        if (Number.isNaN(sent.end)) unsized = head;
+        body = createCheckedBody(context, binding, seen, sent.start, take);
+        const isChecked = head.statusCode === 206 && isOfUnknownLength(context, head);
+        body.expect({ skip: start - sent.start, length: Math.max(0, sent.end - start), flow, isChecked });
       },
       onBytes: (bytes) => body.onBytes(bytes),
     },
   );
+  if (body.unskipped > 0 && unsized !== undefined) refuseEnd(start - body.unskipped, unsized);
   body.checkComplete();
+}
+
+/** The refusal of a range that begins behind the object, where no server said it. */
+export function unsatisfiable(start: number, size: number): StoreError {
+  return new StoreError(`the range starts at ${start}, but the object has ${size} bytes`, {
+    statusCode: 416,
+    storeCode: 'InvalidRange',
+  });
 }
 
 /** Which bytes a later answer brings: those of `range`, where it has them, or all. */
 function sentBytes(head: ResponseHead, range: ByteRange | undefined): ByteRange & { total: number | undefined } {
   if (head.statusCode === 206 && range !== undefined) return checkContentRange(head.headers, range);
   if (head.statusCode !== 200) throw new ProtocolError(`the server answered ${head.statusCode} to a plain GET`);
-  const total = parseContentLength(head.headers);
+  const total = plainLength(head.headers);
   return { start: 0, end: total ?? Number.NaN, total };
 }
 
+/** Counts a body that begins at `from`, not behind `seen.start`; what was seen before is compared as it comes again. */
+export function createCheckedBody(
+  context: FetchContext,
+  binding: ObjectBinding,
+  seen: SeenPrefix,
+  from: number,
+  take: TakeBytes,
+): BodyCounter {
+  const check = createPrefixCheck(binding, seen, from);
+  const takeChecked: TakeBytes = (bytes, flow) => {
+    check(bytes);
+    return take(bytes, flow);
+  };
+  return createBodyCounter(takeChecked, (bytes, flow) => {
+    check(bytes);
+    holdForRateLimit(context, flow);
+  });
+}
+
 /** What is skipped counts, too. */
-export function holdForRateLimit({ rateLimit, options, signal }: FetchContext, flow: Flow): void {
+function holdForRateLimit({ rateLimit, options, signal }: FetchContext, flow: Flow): void {
   const pauseMs = rateLimit?.spend(0) ?? 0;
   if (pauseMs < 1 || options.dispatcher !== undefined) return;
   flow.pause();
   sleep(pauseMs, signal).then(flow.resume.bind(flow), () => {});
 }
 
-/** Compares what a later response says about the bytes seen before; see {@link requestSequential}. */
-export interface PrefixCheck {
-  /** Every byte that is skipped passes here. */
-  onBytes(bytes: Buffer): void;
-  /** Wraps a taker so that every byte that is handed on passes too. */
-  tap(take: TakeBytes): TakeBytes;
-}
-
-/** @param from - where the body of the response begins; not behind `seen.start` */
-export function createPrefixCheck(binding: ObjectBinding, seen: SeenPrefix, from: number): PrefixCheck {
+/** Every byte of a response passes here, in order. With a strong ETag they are only counted. */
+function createPrefixCheck(binding: ObjectBinding, seen: SeenPrefix, from: number): (bytes: Buffer) => void {
   let at = from;
   let crc = 0;
-  const onBytes = (all: Buffer) => {
+  if (isValidated(binding)) {
+    return (bytes) => {
+      at += bytes.length;
+      seen.end = Math.max(seen.end, at);
+    };
+  }
+  return (all) => {
     const bytes = all.subarray(Math.max(0, seen.start - at));
     at += all.length - bytes.length;
     const known = bytes.subarray(0, Math.max(0, seen.end - at));
@@ -134,17 +166,5 @@ export function createPrefixCheck(binding: ObjectBinding, seen: SeenPrefix, from
     at += fresh.length;
     seen.end = at;
     seen.crc = crc;
-  };
-  return {
-    onBytes(bytes) {
-      if (!isValidated(binding)) onBytes(bytes);
-    },
-    tap(take: TakeBytes): TakeBytes {
-      if (isValidated(binding)) return take;
-      return (bytes, flow) => {
-        onBytes(bytes);
-        return take(bytes, flow);
-      };
-    },
   };
 }

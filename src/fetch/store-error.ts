@@ -12,6 +12,7 @@ import {
   type StoreAnswer,
   StoreError,
 } from '../errors.js';
+import { parseHttpDateMs } from '../http-date.js';
 import type { ResponseHeaders } from '../object-info.js';
 import { hideSecrets, sanitizeText } from '../redact.js';
 import { wallClockMs } from '../time.js';
@@ -45,11 +46,13 @@ export function createStoreError(refusal: Refusal, { conditions = [], secrets = 
     statusCode,
     storeCode,
     storeMessage: message,
-    requestId: clean(document?.requestId ?? header(headers, 'x-obs-request-id') ?? header(headers, 'x-amz-request-id')),
+    requestId: clean(document?.requestId ?? REQUEST_ID_HEADERS.map((name) => header(headers, name)).find(Boolean)),
   };
   const said = [storeCode, message ?? snippet(refusal, secrets)].filter(Boolean).join(': ') || 'no explanation';
   const text = `the store answered ${statusCode}: ${said}`;
-  if (statusCode === 304 || statusCode === 412) {
+  // Without a condition in the request it is a refusal like any other.
+  const isCondition = conditions.length > 0 || document?.condition !== undefined;
+  if ((statusCode === 304 || statusCode === 412) && isCondition) {
     const condition = clean(document?.condition) ?? conditionsBehind(statusCode, conditions);
     return new ConditionNotMetError(statusCode, condition, answer);
   }
@@ -67,10 +70,12 @@ export function createStoreError(refusal: Refusal, { conditions = [], secrets = 
 /** `Retry-After` in milliseconds: seconds or an HTTP date (RFC 9110 section 10.2.3); undefined when it is neither. */
 export function parseRetryAfterMs(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
-  if (/^\d{1,15}$/.test(value)) return Number(value) * 1000;
-  const date = /^[A-Z][a-z]{2},? /.test(value) ? Date.parse(value) : Number.NaN;
+  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, Number.MAX_SAFE_INTEGER);
+  const date = /^[A-Z][a-z]{2,8},? /.test(value) ? parseHttpDateMs(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - wallClockMs());
 }
+
+const REQUEST_ID_HEADERS = ['x-obs-request-id', 'x-amz-request-id', 'x-request-id'];
 
 /** S3 says with a 400 that temporary credentials are over (its list of error codes). */
 const EXPIRED_CODES = new Set(['ExpiredToken', 'TokenRefreshRequired', 'InvalidToken', 'RequestExpired']);

@@ -4,12 +4,14 @@
  */
 
 import { AccessDeniedError, InvalidOptionError, ProtocolError } from '../errors.js';
+import { parseHttpDateMs } from '../http-date.js';
 import { singleHeader } from '../object-info.js';
 import type { CheckedOptions } from '../options.js';
 import { orAborted } from '../or-aborted.js';
-import { requestSecrets } from '../redact.js';
+import { echoedSecrets, hideSecrets, requestSecrets } from '../redact.js';
 import type { RequestContext, SourceRequest } from '../source/source.js';
 import { wallClockMs } from '../time.js';
+import { checkServes } from '../transport/dispatcher-origin.js';
 import { exchange, type ResponseHead } from '../transport/exchange.js';
 import type { Flow } from '../transport/flow.js';
 import { MAX_ERROR_BODY_BYTES } from './error-document.js';
@@ -34,9 +36,17 @@ export interface StoreRequest {
   readonly conditions?: readonly string[];
 }
 
+/** The head of a response of status 2xx. */
+export interface StoreResponse extends ResponseHead {
+  /** A redirect led to a place that is not the source's. */
+  readonly isElsewhere: boolean;
+  /** A header value without what the request must not show of itself: a server may echo it. */
+  conceal(value: string): string;
+}
+
 /** Takes a response of status 2xx. Throwing gives up the exchange with that error. */
 export interface ResponseTaker {
-  onHead(head: ResponseHead, flow: Flow): void;
+  onHead(head: StoreResponse, flow: Flow): void;
   /** `'done'` ends the exchange with success: nothing more is wanted. */
   onBytes(bytes: Buffer): 'done' | undefined;
   /** Statuses that are not a success but that the taker wants to see as errors of its own. */
@@ -69,11 +79,15 @@ export async function sendStoreRequest(
   const sent: SourceRequest[] = [];
   let isAway = false;
   let next = await orAborted(context.source.request(asked), request.signal);
+  if (typeof next?.url !== 'string') throw new InvalidOptionError('source', 'its request() gave nothing with a url');
   for (let hops = 0; ; hops += 1) {
     const url = checkedUrl(next.url);
+    if (hops > 0 && url.origin !== checkedUrl(sent[0]?.url ?? '').origin)
+      checkServes(context.options.dispatcher, url.origin);
     request.signal.throwIfAborted();
     sent.push(next);
-    const outcome = await exchangeOnce(context, url, next, { ...request, headers: own }, taker);
+    const origin = { isElsewhere: isAway, conceal: (value: string) => hideSecrets(value, echoedSecrets(sent)) };
+    const outcome = await exchangeOnce(context, url, next, { ...request, headers: own }, origin, taker);
     if (outcome === undefined) return;
     if (!isRedirect(outcome.head.statusCode)) {
       const error = createStoreError(
@@ -85,7 +99,7 @@ export async function sendStoreRequest(
       refusedRequests.set(error, next);
       throw error;
     }
-    const target = resolveRedirect(next.url, outcome.head.headers.location, hops);
+    const target = resolveRedirect(next.url, outcome.head.headers.location, hops, requestSecrets(sent));
     // Invariant: once a redirect has led to a place that is not the source's, no later one gets its headers back.
     const following: Promise<SourceRequest | undefined> | undefined = isAway
       ? undefined
@@ -114,6 +128,7 @@ async function exchangeOnce(
   url: SplitUrl,
   sourceRequest: SourceRequest,
   { method, headers: own, signal }: StoreRequest,
+  origin: Pick<StoreResponse, 'isElsewhere' | 'conceal'>,
   taker: ResponseTaker,
 ): Promise<NotTaken | undefined> {
   const { options } = context;
@@ -137,7 +152,7 @@ async function exchangeOnce(
     {
       onHead(head, flow) {
         if (head.statusCode >= 200 && head.statusCode < 300) {
-          taker.onHead(head, flow);
+          taker.onHead({ ...head, ...origin }, flow);
           return;
         }
         taker.onRefusal?.(head);
@@ -181,7 +196,7 @@ function checkedUrl(url: string): SplitUrl {
 
 /** Invariant: the difference to the store's clock is only learned from a response that complains about it. */
 function learnClock(context: FetchContext, head: ResponseHead): void {
-  const date = Date.parse(singleHeader(head.headers, 'date') ?? '');
+  const date = parseHttpDateMs(singleHeader(head.headers, 'date') ?? '');
   if (Number.isNaN(date)) throw new ProtocolError('the store complains about the time without telling its own');
   context.clockOffsetMs = date - wallClockMs();
 }

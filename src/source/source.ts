@@ -59,6 +59,11 @@ export interface ObjectSource {
    * undefined, and then it is followed with none of the source's headers. Not there: never signed.
    */
   follow?(url: string, statusCode: number, context: RequestContext): Promise<SourceRequest | undefined>;
-  /** The whole-object checksum that a response announces; undefined when it announces none that can be trusted. */
-  checksum?(headers: ResponseHeaders): AnnouncedChecksum | undefined;
+  /**
+   * The whole-object checksum that a response announces; undefined when it announces none that can be trusted.
+   *
+   * @param answeredBy - `elsewhere`: a redirect led to a place that `follow` did not sign for, whose headers may mean
+   *   something else than the source's (an ETag that looks like an MD5)
+   */
+  checksum?(headers: ResponseHeaders, answeredBy?: 'source' | 'elsewhere'): AnnouncedChecksum | undefined;
 }

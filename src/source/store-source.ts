@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import type { AnnouncedChecksum } from '../checksum.js';
 import type { ResponseHeaders } from '../object-info.js';
 import type { CheckedStoreOptions } from '../source-options.js';
-import { changesTheBytes } from './announced-checksum.js';
+import { changesTheBytes, httpChecksum } from './announced-checksum.js';
 import { type CredentialVariables, openKeyring } from './credentials.js';
 import { type Endpoint, parseEndpoint } from './endpoint.js';
 import { encodeKey, encodeStrictly, formatCanonicalQuery, type QueryPair } from './key-encoding.js';
@@ -54,7 +54,10 @@ export function createStoreSource(kind: StoreKind, options: CheckedStoreOptions)
         buildSignedRequest(targetStyle, target.place, credentials, context),
       );
     },
-    checksum: (headers) => (isTheObject ? kind.checksum(headers) : undefined),
+    checksum(headers, answeredBy) {
+      if (!isTheObject) return undefined;
+      return answeredBy === 'elsewhere' ? httpChecksum(headers) : kind.checksum(headers);
+    },
   });
 }
 

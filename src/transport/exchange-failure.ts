@@ -70,6 +70,8 @@ function dispatcherFault(message: string, code: string, { isForeign }: FailureCo
   if (code === 'UND_ERR_RESPONSE') {
     return new InvalidOptionError('dispatcher', 'throws on HTTP errors, which the download has to see itself');
   }
+  // Codes of Node's zlib: an interceptor decodes what has to come as it is stored.
+  if (/^(?:Z_|ERR__ERROR_|ZSTD_)/.test(code)) return new ProtocolError('the dispatcher failed to decode the body');
   return undefined;
 }
 

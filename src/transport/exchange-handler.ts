@@ -186,15 +186,18 @@ export class ExchangeHandler implements Dispatcher.DispatchHandler {
     // Invariant: once the caller has all its bytes, no failure of the connection can take them back.
     if (this.#isSettled || this.#isDone) return;
     const { origin, path, headers } = this.#request;
-    const failure = exchangeFailure(error, {
-      dispatcher: this.#dispatcher,
-      origin,
-      isForeign: this.#line === undefined,
-      headArrived: this.#flow !== undefined,
-      connectionWasUsed: this.#connectionWasUsed,
-      secrets: requestSecrets([{ url: path, headers }]),
+    // What makes an error of ours looks at values of strangers: a source's headers, a dispatcher's error.
+    this.#guard(() => {
+      const failure = exchangeFailure(error, {
+        dispatcher: this.#dispatcher,
+        origin,
+        isForeign: this.#line === undefined,
+        headArrived: this.#flow !== undefined,
+        connectionWasUsed: this.#connectionWasUsed,
+        secrets: requestSecrets([{ url: path, headers }]),
+      });
+      this.#finish({ error: failure });
     });
-    this.#finish({ error: failure });
   }
 
   #finish(outcome: 'ended' | { readonly error: unknown }): void {

@@ -1,0 +1,8 @@
+/** Dates as HTTP writes them, in every form that a recipient has to read (RFC 9110 section 5.6.7). */
+
+/** Milliseconds since the epoch; `NaN` when the text is no date. */
+export function parseHttpDateMs(text: string): number {
+  // The asctime form is in GMT without saying so.
+  const isAsctime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/.test(text);
+  return Date.parse(isAsctime ? `${text} GMT` : text);
+}
