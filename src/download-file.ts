@@ -15,7 +15,7 @@ import type { FetchContext } from './fetch/fetch-context.js';
 import { payRateLimit } from './fetch/rate-limit.js';
 import { createFetchStream, type FetchStreamSetup } from './fetch-parts.js';
 import { openFileDownload, planAgain } from './open-file-download.js';
-import { checkKeys, checkText } from './option-checks.js';
+import { checkKeys, checkPath } from './option-checks.js';
 import { checkOptions } from './options.js';
 import { orAborted } from './or-aborted.js';
 import { type ProgressMeter, startProgressMeter } from './progress-meter.js';
@@ -151,7 +151,7 @@ function startMeter({ context, shown }: Download, wanted: ByteRange, sink: Check
 
 function checkDestination(destination: unknown): string | { directory: string } {
   if (destination === undefined) return { directory: process.cwd() };
-  if (typeof destination === 'string') return checkText('destination', destination);
+  if (typeof destination === 'string') return checkPath('destination', destination);
   const { directory } = checkKeys('destination', destination, ['directory']);
-  return { directory: checkText('destination.directory', directory) };
+  return { directory: checkPath('destination.directory', directory) };
 }

@@ -72,7 +72,7 @@ export async function openFileDownload(
   let lock: DestinationLock | undefined;
   let sink: CheckpointSink | undefined;
   try {
-    const isUntouched = purpose === 'file' && options.overwrite && !place.hadTraces;
+    const isUntouched = purpose === 'file' && options.overwrite && !place.hadTraces && !claim.hasWaited;
     if (!isUntouched) lock = await claim.lock();
     const remembered = isUntouched ? undefined : await peekCheckpoint(place, source.identity);
     const opening = await discover(context, firstGap(context, remembered, purpose));

@@ -3,6 +3,7 @@
  * InvalidOptionError that names it, what was given and what is allowed. Values of secrets are never shown.
  */
 
+import { isAbsolute, sep } from 'node:path';
 import { InvalidOptionError } from './errors.js';
 
 /** Shows what was given, cut short; objects and functions by their type only. */
@@ -23,11 +24,30 @@ export function refuseSecret(option: string, given: unknown, allowed: string): n
   throw new InvalidOptionError(option, `got a ${given === null ? 'null' : typeof given}, expected ${allowed}`);
 }
 
+/**
+ * An object whose own properties are what the caller means. That of a class (`new Headers()`, `new Map()`, a promise)
+ * keeps it elsewhere and would pass for an empty one; that of a class of options does not.
+ */
+export function checkRecord(option: string, value: unknown): Record<string, unknown> {
+  const allowed = 'a plain object';
+  // No text: it may be a secret that was given in the wrong place.
+  if (typeof value !== 'object' || value === null) refuseSecret(option, value, allowed);
+  const isMeant = Object.keys(value).length > 0 || isPlain(value);
+  if (Symbol.iterator in value || !isMeant) refuse(option, value, allowed);
+  return value as Record<string, unknown>;
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Each realm (node:vm) has an Object of its own.
+  return prototype === null || (prototype as object).constructor?.name === 'Object';
+}
+
 /** A plain options object with known keys only; `undefined` stands for an empty one. */
 export function checkKeys(option: string, value: unknown, known: readonly string[]): Record<string, unknown> {
   if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse(option, value, 'an object');
-  for (const key of Object.keys(value)) {
+  const given = checkRecord(option, value);
+  for (const key of Object.keys(given)) {
     if (!known.includes(key)) {
       throw new InvalidOptionError(
         option === 'options' ? key : `${option}.${key}`,
@@ -35,7 +55,7 @@ export function checkKeys(option: string, value: unknown, known: readonly string
       );
     }
   }
-  return value as Record<string, unknown>;
+  return given;
 }
 
 export function checkInteger(option: string, value: unknown, min: number, max: number): number {
@@ -56,6 +76,12 @@ export function checkText(option: string, value: unknown): string {
   return value;
 }
 
+/** A path, absolute from now on: a later `process.chdir()` does not move it. A slash at its end stays. */
+export function checkPath(option: string, value: unknown): string {
+  const path = checkText(option, value);
+  return isAbsolute(path) ? path : `${process.cwd()}${sep}${path}`;
+}
+
 export function checkOneOf<T extends string>(option: string, value: unknown, allowed: readonly T[]): T {
   if (!allowed.includes(value as T)) refuse(option, value, allowed.map((name) => `'${name}'`).join(' | '));
   return value as T;
@@ -66,6 +92,11 @@ export function checkDate(option: string, value: unknown): Date {
   return new Date(value);
 }
 
+export function checkSignal(option: string, value: unknown): AbortSignal {
+  if (!(value instanceof AbortSignal)) refuse(option, value, 'an AbortSignal');
+  return value;
+}
+
 export function checkFunction<T>(option: string, value: unknown): T {
   if (typeof value !== 'function') refuse(option, value, 'a function');
   return value as T;
@@ -74,7 +105,7 @@ export function checkFunction<T>(option: string, value: unknown): T {
 /** A header value as it may go on the wire: visible latin-1, inner spaces and tabs (RFC 9110 section 5.5). */
 export function checkHeaderValue(option: string, value: unknown): string {
   if (typeof value !== 'string' || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
-    refuseSecret(option, value, 'a header value without line breaks or control characters');
+    refuseSecret(option, value, 'a header value of latin-1 characters, without line breaks or control characters');
   }
   return value;
 }

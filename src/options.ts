@@ -25,6 +25,8 @@ import {
   checkInteger,
   checkKeys,
   checkOneOf,
+  checkPath,
+  checkSignal,
   checkText,
   refuse,
 } from './option-checks.js';
@@ -114,8 +116,8 @@ export function checkOptions(kind: OptionsKind, options: unknown): CheckedOption
     events: read('events', undefined, checkEvents),
     dispatcher: read('dispatcher', undefined, checkDispatcher),
     onListenerError: read('onListenerError', undefined, checkFunction<ListenerErrorHandler>),
-    spool: read('spool', undefined, checkText),
-    checkpoint: read('checkpoint', true, (o, v) => (typeof v === 'string' ? checkText(o, v) : checkBoolean(o, v))),
+    spool: read('spool', undefined, checkPath),
+    checkpoint: read('checkpoint', true, (o, v) => (typeof v === 'string' ? checkPath(o, v) : checkBoolean(o, v))),
     durability: read('durability', 'checkpoint', (o, v) => checkOneOf(o, v, ['none', 'checkpoint', 'strict'] as const)),
     overwrite: read('overwrite', true, checkBoolean),
     lockWaitMs: read('lockWaitMs', 0, integer(0, MAX_TIMER_MS)),
@@ -165,11 +167,6 @@ function checkTimeouts(value: unknown): TimeoutOptions {
     headersMs: checkInteger('timeouts.headersMs', headersMs, 1, MAX_TIMER_MS),
     stallMs: checkInteger('timeouts.stallMs', stallMs, 1, MAX_TIMER_MS),
   };
-}
-
-function checkSignal(option: string, value: unknown): AbortSignal {
-  if (!(value instanceof AbortSignal)) refuse(option, value, 'an AbortSignal');
-  return value;
 }
 
 function checkEvents(option: string, value: unknown): DownloadEvents {

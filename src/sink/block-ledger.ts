@@ -104,6 +104,15 @@ export class BlockLedger {
   takeUnrecorded(): BlockRun[] {
     const blocks = this.#unrecorded.sort((a, b) => a - b);
     this.#unrecorded = [];
+    return this.#runsOf(blocks);
+  }
+
+  /** The blocks that are recorded, in the same way. */
+  recordedRuns(): BlockRun[] {
+    return this.#runsOf([...this.#flags.keys()].filter((block) => this.#has(block, RECORDED)));
+  }
+
+  #runsOf(blocks: readonly number[]): BlockRun[] {
     const runs: { first: number; crcs: bigint[] }[] = [];
     for (const block of blocks) {
       const last = runs.at(-1);

@@ -1,10 +1,20 @@
 /** The options of a checkpoint sink: names, defaults and checks. */
 
 import type { ByteRange } from '../byte-range.js';
+import { callListener } from '../call-listener.js';
 import type { Durability } from '../download-options.js';
 import { InvalidOptionError } from '../errors.js';
 import type { ObjectInfo } from '../object-info.js';
-import { checkBoolean, checkInteger, checkKeys, checkOneOf, checkText, refuse } from '../option-checks.js';
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkKeys,
+  checkOneOf,
+  checkSignal,
+  checkText,
+  refuse,
+} from '../option-checks.js';
 import { MAX_TIMER_MS } from '../time.js';
 import { CRC_ALGORITHMS, type CrcAlgorithm } from '../verify/crc-algorithm.js';
 import type { Destination } from './destination.js';
@@ -67,6 +77,16 @@ export const PUBLIC_SINK_KEYS: readonly (keyof CheckpointSinkOptions)[] = [
   'onObjectChanged',
 ];
 
+function given<K extends string, T>(key: K, value: T | undefined, check: (option: string, value: unknown) => T) {
+  return value === undefined ? {} : ({ [key]: check(key, value) } as { [P in K]: T });
+}
+
+/** What it throws, at once or later, harms no bytes: it becomes a process warning, as with events. */
+function checkListener<A extends unknown[]>(option: string, value: unknown): (...args: A) => void {
+  const listener = checkFunction<(...args: A) => unknown>(option, value);
+  return (...args) => callListener(listener, args);
+}
+
 /** @throws {InvalidOptionError} */
 export function checkSinkOptions(object: ObjectInfo, options: SinkSetup = {}): CheckedSinkOptions {
   if (!Number.isSafeInteger(object?.size) || object.size < 0) {
@@ -92,5 +112,8 @@ export function checkSinkOptions(object: ObjectInfo, options: SinkSetup = {}): C
       Object.keys(CRC_ALGORITHMS) as CrcAlgorithm[],
     ),
     fileOps: options.fileOps ?? nodeFileOps,
+    ...given('signal', options.signal, checkSignal),
+    ...given('onCheckpointed', options.onCheckpointed, checkListener),
+    ...given('onObjectChanged', options.onObjectChanged, checkListener),
   };
 }

@@ -4,25 +4,23 @@
  */
 
 import { Writable } from 'node:stream';
+import { streamError } from '../abort-error.js';
 import { type ByteRange, subtractRanges, totalLength } from '../byte-range.js';
 import { CheckpointError } from '../errors.js';
-import type { PlacedChunk } from '../part.js';
+import { followAbort } from '../follow-abort.js';
+import { chunkProblem, type PlacedChunk } from '../part.js';
+import { sleep } from '../time.js';
 import type { CrcAlgorithm } from '../verify/crc.js';
 import { closeFiles } from './close-files.js';
 import { Fence } from './fence.js';
 import { GroupCommit } from './group-commit.js';
-import type { DestinationLock } from './lock.js';
-import type { CheckpointRequest, OpenCheckpoint } from './open-checkpoint.js';
+import { removeJournal } from './journal-file.js';
+import { removeLeftovers } from './leftovers.js';
+import type { CheckpointSinkContext } from './open-checkpoint.js';
 import { finishPublishing, publishFile } from './publish-file.js';
 import { readBack } from './read-back.js';
-import { proveRange, recheckBlocks } from './recheck-blocks.js';
+import { readProven, recheckBlocks } from './recheck-blocks.js';
 import { WriteQueue } from './write-queue.js';
-
-/** What a sink is made of. */
-export interface CheckpointSinkContext extends CheckpointRequest, OpenCheckpoint {
-  readonly lock: DestinationLock;
-  readonly onCheckpointed?: ((completedBytes: number) => void) | undefined;
-}
 
 /** Chunks that may wait in front of the write queue. */
 const QUEUED_CHUNKS = 16;
@@ -43,8 +41,8 @@ export class CheckpointSink extends Writable {
   readonly #fence: Fence;
   readonly #queue: WriteQueue;
   readonly #ending = new AbortController();
-  readonly #onAbort: () => void;
-  readonly #onLockLost: () => void;
+  #unfollowLock: () => void = () => {};
+  #unfollowSignal: () => void = () => {};
   #isPublished: boolean;
   #publishing: Promise<void> | undefined;
 
@@ -68,16 +66,13 @@ export class CheckpointSink extends Writable {
       onWritten: (byteCount) => this.#commit.noteWritten(byteCount),
       onFailure: (error) => this.destroy(error as Error),
     });
-    this.#onAbort = () => this.destroy(context.signal?.reason);
-    this.#onLockLost = () => {
+    this.on('error', () => undefined);
+    this.#unfollowLock = followAbort(context.lock.compromised, () => {
       this.#fence.break();
       this.destroy(context.lock.compromised.reason);
-    };
-    this.on('error', () => undefined);
-    context.signal?.addEventListener('abort', this.#onAbort, { once: true });
-    context.lock.compromised.addEventListener('abort', this.#onLockLost, { once: true });
-    if (context.lock.compromised.aborted) this.#onLockLost();
-    if (context.signal?.aborted) this.#onAbort();
+    });
+    this.#unfollowSignal = followAbort(context.signal, () => this.destroy(streamError(context.signal?.reason)));
+    this.#commit.settleRecorded();
   }
 
   /** The bytes of the object that are recorded: what another process could go on from. */
@@ -92,13 +87,15 @@ export class CheckpointSink extends Writable {
 
   /**
    * Compares the blocks of an earlier process with the disk, while other bytes are being written. Resolves with the
-   * ranges (of the object) that are damaged and have to be fetched again; none when all is well.
+   * ranges (of the object) that are damaged and have to be fetched again; none when all is well. They are recorded no more.
    */
   async recheck(signal?: AbortSignal): Promise<ByteRange[]> {
     const { part, ledger } = this.#context;
-    this.#checkUsable();
+    this.#ending.signal.throwIfAborted();
     const signals = [this.#ending.signal, ...(signal === undefined ? [] : [signal])];
-    return this.#inObject(await recheckBlocks(part, ledger, AbortSignal.any(signals)));
+    const damaged = await recheckBlocks(part, ledger, AbortSignal.any(signals));
+    if (damaged.length > 0) await this.#commit.recordAgain();
+    return this.#inObject(damaged);
   }
 
   /** The CRC of the whole range in {@link checksumAlgorithm}, once everything was written. */
@@ -115,49 +112,52 @@ export class CheckpointSink extends Writable {
   /** Bytes of the object that an earlier process left, compared with their CRCs; undefined when they have to be fetched. */
   async readRecorded({ start, end }: ByteRange): Promise<Buffer | undefined> {
     const { part, ledger, range } = this.#context;
-    const inFile = { start: start - range.start, end: end - range.start };
-    if (!(await proveRange(part, ledger, inFile))) return undefined;
-    const bytes = Buffer.allocUnsafeSlow(end - start);
-    return (await part.read(bytes, inFile.start)) === bytes.length ? bytes : undefined;
+    return await readProven(part, ledger, { start: start - range.start, end: end - range.start });
   }
 
-  /** Ends the sink and removes what it wrote: nobody needs it any more. */
+  /** Ends the sink and removes what it wrote: nobody needs it any more. What cannot be removed stays; never rejects. */
   async discard(): Promise<void> {
-    await this.flush();
-    await this.#fence.check();
-    const { ops, journal, part, isPublished } = this.#context;
-    // The record first: a journal never outlives its part file.
-    if (journal !== undefined) await ops.unlink(journal.path);
-    if (!isPublished) await ops.unlink(part.path);
+    this.#unfollowSignal();
+    const { ops, lock, destination } = this.#context;
+    try {
+      await this.flush();
+      await this.#fence.check();
+      await removeLeftovers(destination, lock, ops);
+    } catch {
+      // The next download of this destination removes it.
+    }
     this.#fence.break();
     await this.close();
   }
 
   /** Resolves when all chunks given so far are written and recorded. */
   async flush(): Promise<void> {
-    this.#checkUsable();
-    // Again, where chunks still wait in front of the queue.
-    do {
+    this.#ending.signal.throwIfAborted();
+    while (this.writableCorked > 0) this.uncork();
+    for (;;) {
       await this.#queue.drain();
-      this.#checkUsable();
-    } while (this.writableLength > 0);
+      this.#ending.signal.throwIfAborted();
+      if (this.writableLength === 0) break;
+      // Chunks still wait in front of the queue, which takes them in a later turn.
+      await sleep(0);
+    }
     await this.#commit.record();
   }
 
   /** Forgets everything that was written, in this process and for the next: the bytes turned out to be wrong. */
   async reset(): Promise<void> {
     await this.flush();
-    const { ledger, journal, ops, destination, isPublished } = this.#context;
+    const { ledger, ops, destination, isPublished } = this.#context;
     ledger.clear();
-    await journal?.append([{ t: 'R' }]);
+    await this.#commit.forget();
     // Nothing can be written into a published file; the next process makes a new one.
-    if (isPublished && destination.checkpointPath !== undefined) await ops.unlink(destination.checkpointPath);
+    if (isPublished && destination.checkpointPath !== undefined) await removeJournal(ops, destination.checkpointPath);
   }
 
   /**
    * Gives the complete file its name, durably, and removes the checkpoint and the lock. Then the sink is closed. When it
    * fails for another reason than missing bytes, the sink is closed, too, and another process can go on.
-   * @throws {CheckpointError} when bytes are missing; they can still be written
+   * @throws {CheckpointError} when bytes are missing; they can still be written, unless the sink was ended
    * @throws {DestinationError} when `overwrite` is false and the destination appeared in the meantime
    * @throws {DiskError} when the disk fails
    * @throws {LockedError} when the lock was lost
@@ -172,15 +172,10 @@ export class CheckpointSink extends Writable {
       if (this.destroyed) await this.close();
       throw error;
     }
-    const { isPublished, lock } = this.#context;
-    const finish = isPublished ? finishPublishing : publishFile;
-    this.#publishing = finish({
-      ...this.#context,
-      commit: this.#commit,
-      checkFence: () => this.#fence.check(),
-      checkLock: () => lock.check(),
-      signal: this.#ending.signal,
-    }).then(() => {
+    const checkFence = () => this.#fence.check();
+    const checkLock = () => this.#context.lock.check();
+    const given = { ...this.#context, commit: this.#commit, checkFence, checkLock, signal: this.#ending.signal };
+    this.#publishing = (this.#isPublished ? finishPublishing : publishFile)(given).then(() => {
       this.#isPublished = true;
     });
     try {
@@ -200,6 +195,11 @@ export class CheckpointSink extends Writable {
   }
 
   override _write(chunk: PlacedChunk, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    const problem = chunkProblem(chunk);
+    if (problem !== undefined) {
+      this.#fail(problem, callback);
+      return;
+    }
     this.#queue.add(chunk).then(
       () => callback(),
       (error: Error) => this.#fail(error, callback),
@@ -215,7 +215,9 @@ export class CheckpointSink extends Writable {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#context.lock.leave();
-    this.#ending.abort(error ?? new CheckpointError(this.path, 'the sink was closed'));
+    const { signal } = this.#context;
+    const reason = signal?.aborted ? signal.reason : (error ?? new CheckpointError(this.path, 'the sink was closed'));
+    this.#ending.abort(reason);
     this.#shutDown().then(
       () => callback(error),
       (second: Error) => callback(error ?? second),
@@ -223,9 +225,8 @@ export class CheckpointSink extends Writable {
   }
 
   async #shutDown(): Promise<void> {
-    const { lock, signal } = this.#context;
-    signal?.removeEventListener('abort', this.#onAbort);
-    lock.compromised.removeEventListener('abort', this.#onLockLost);
+    this.#unfollowLock();
+    this.#unfollowSignal();
     await this.#queue.drain();
     this.#queue.end();
     await this.#publishing?.catch(() => undefined);
@@ -237,10 +238,6 @@ export class CheckpointSink extends Writable {
   #fail(error: Error, callback: (error: Error) => void): void {
     this.destroy(error);
     callback(error);
-  }
-
-  #checkUsable(): void {
-    this.#ending.signal.throwIfAborted();
   }
 
   #inObject(ranges: readonly ByteRange[]): ByteRange[] {

@@ -57,9 +57,10 @@ export async function resolveDestination(
   const name = basename(given);
   const near = placesOf(given);
   // Looked at while the directory is being resolved: whichever way leads there, these are the same files.
-  const [directory, , ...traces] = await Promise.all([
+  const [directory, , , ...traces] = await Promise.all([
     isPath ? realDirectory(dirname(given), ops) : dirname(given),
     checkPlace(given, options.overwrite, ops),
+    checkWritable(dirname(given), ops),
     statusOrUnknown(near.lockPath, ops),
     statusOrUnknown(near.besideCheckpointPath, ops),
     // A call with another checkpoint, or without one, can have left the bytes alone.
@@ -91,13 +92,18 @@ function placesOf(path: string): Places {
   };
 }
 
+/** Where the bytes of an answer without a length go while the part file of an earlier process is kept. */
+export function unsizedPartPath({ path }: Pick<Destination, 'path'>): string {
+  return neighbourOf(path, '.part.unsized');
+}
+
 function neighbourOf(path: string, suffix: string): string {
   return join(dirname(path), fitName(basename(path), suffix, MAX_NEIGHBOUR_BYTES));
 }
 
 /** Invariant: neither a checkpoint nor what stands beside it is ever in the place of the own files. */
 function checkOtherPlace(checkpointPath: string, { path, partPath, lockPath }: Places): void {
-  const own = [path, partPath, lockPath, neighbourOf(lockPath, '.new')];
+  const own = [path, partPath, unsizedPartPath({ path }), lockPath, neighbourOf(lockPath, '.new')];
   const its = ['', '.new', '.lock', '.lock.new'].map((suffix) => neighbourOf(checkpointPath, suffix));
   const taken = its.find((one) => own.includes(one));
   if (taken === undefined) return;
@@ -119,7 +125,7 @@ function checkPath(option: string, given: string): string {
     throw new InvalidOptionError(option, 'expected a path that is not empty and holds no NUL');
   }
   const path = resolve(given);
-  if (given.endsWith('/') || given.endsWith(sep) || basename(path) === '') {
+  if (/\/\.{0,2}$/.test(given.replaceAll(sep, '/')) || basename(path) === '') {
     throw new DestinationError(path, 'directory', `names a directory; the ${option} must name a file`);
   }
   return path;
@@ -173,11 +179,17 @@ async function checkPlace(path: string, overwrite: boolean, ops: FileOps): Promi
     throw new DestinationError(path, 'directory', 'is a directory; pass { directory } to put the file into it');
   }
   // Not following the link: a dangling one is something that is there, too.
-  if (!overwrite) throw new DestinationError(path, 'exists', 'already exists, and overwrite is false');
+  if (!overwrite) throw alreadyExists(path);
   // Replacing /dev/null or a pipe by a file is never what was meant.
   if (!status.isFile() && !status.isSymbolicLink()) {
     throw new DestinationError(path, 'exists', 'is neither a file nor a symbolic link, and is not replaced');
   }
+}
+
+/** In the style of EEXIST, as where the name is taken at the very end. */
+export function alreadyExists(path: string): DestinationError {
+  const cause = Object.assign(new Error(`EEXIST: file already exists, ${path}`), { code: 'EEXIST' });
+  return new DestinationError(path, 'exists', 'already exists, and overwrite is false', { cause });
 }
 
 /** What cannot be looked at is for those who need it to complain about. */
@@ -189,8 +201,31 @@ async function realDirectory(directory: string, ops: FileOps): Promise<string> {
   // As a rule it is there already.
   const found = await ops.realPath(directory).catch(() => undefined);
   if (found !== undefined) return found;
-  await onDisk(directory, ops.makeDirectory(directory, { recursive: true }));
+  await makeDirectories(directory, ops);
   return onDisk(directory, ops.realPath(directory));
+}
+
+/** From the deepest that is there downwards. Node's own recursion never ends where a directory takes no new ones (/proc). */
+async function makeDirectories(directory: string, ops: FileOps): Promise<void> {
+  const missing: string[] = [];
+  let parent = directory;
+  for (; dirname(parent) !== parent && (await lookAt(parent, ops)) === undefined; parent = dirname(parent)) {
+    missing.unshift(parent);
+  }
+  for (const one of missing) {
+    const made = ops.makeDirectory(one).catch((error: NodeJS.ErrnoException) => {
+      // Somebody else was quicker.
+      if (error.code !== 'EEXIST') throw error;
+    });
+    await onDisk(one, made);
+  }
+}
+
+/** A file that cannot be made is worth no request. A directory that is only being made is ours. */
+async function checkWritable(directory: string, ops: FileOps): Promise<void> {
+  await ops.checkWritable(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw new DiskError(directory, error);
+  });
 }
 
 async function lookAt(path: string, ops: FileOps): Promise<FileStatus | undefined> {

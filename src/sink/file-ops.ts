@@ -52,6 +52,8 @@ export interface FileOps {
   removeDirectory(path: string, options?: { recursive?: boolean }): Promise<void>;
   setTimes(path: string, accessTime: Date, modificationTime: Date): Promise<void>;
   freeBytes(path: string): Promise<number>;
+  /** Rejects when this process may not make files in the directory. */
+  checkWritable(path: string): Promise<void>;
   /** `unlink` without a promise, for the last moment of a process. */
   unlinkNow(path: string): void;
   /** `removeDirectory` of an empty directory without a promise, for the last moment of a process. */
@@ -74,9 +76,11 @@ export const nodeFileOps: FileOps = {
     called<void>((done) => (options?.recursive ? fs.rm(path, { recursive: true }, done) : fs.rmdir(path, done))),
   setTimes: (path, access, modification) => called<void>((done) => fs.utimes(path, access, modification, done)),
   freeBytes: async (path) => {
-    const { bavail, bsize } = await called<fs.StatsFs>((done) => fs.statfs(path, done));
-    return bavail * bsize;
+    const { blocks, bavail, bsize } = await called<fs.StatsFs>((done) => fs.statfs(path, done));
+    // ramfs and the like have no size.
+    return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;
   },
+  checkWritable,
   unlinkNow: fs.unlinkSync,
   removeDirectoryNow: fs.rmdirSync,
 };
@@ -128,6 +132,17 @@ function openFile(fd: number): OpenFile {
       return closing;
     },
   };
+}
+
+async function checkWritable(path: string): Promise<void> {
+  try {
+    await called<void>((done) => fs.access(path, constants.W_OK | constants.X_OK, done));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    // access() forgets the capabilities of a process, and asks for its real user: only an attempt is certain.
+    const attempt = await called<string>((done) => fs.mkdtemp(`${path}/.partstream-`, done));
+    await called<void>((done) => fs.rmdir(attempt, done));
+  }
 }
 
 async function writeAll(fd: number, buffers: readonly Uint8Array[], position: number): Promise<void> {

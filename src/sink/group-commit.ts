@@ -9,7 +9,7 @@ import { after, type Timer } from '../time.js';
 import type { BlockLedger } from './block-ledger.js';
 import type { FileOps } from './file-ops.js';
 import type { JournalFile } from './journal-file.js';
-import { blockRecords } from './journal-record.js';
+import { blockRecords, type JournalRecord } from './journal-record.js';
 import type { PartFile } from './part-file.js';
 
 export interface GroupCommitContext {
@@ -92,6 +92,41 @@ export class GroupCommit {
     this.#context.onRecorded(ledger.recordedBytes);
   }
 
+  /** Records again what the ledger holds: blocks that turned out to be damaged are recorded no more. */
+  async recordAgain(): Promise<void> {
+    const { ledger, journal } = this.#context;
+    const recorded = this.#recording.then(async () => {
+      if (this.#isStopped || journal === undefined) return;
+      await journal.append([{ t: 'R' }, ...blockRecords(ledger.recordedRuns(), ledger.crc.algorithm)]);
+    });
+    // Where that fails, the next process finds the damage, too.
+    this.#recording = recorded.catch(() => undefined);
+    await this.#recording;
+  }
+
+  /** No record counts any more. */
+  async forget(): Promise<void> {
+    await this.#tellOrRemove({ t: 'R' });
+  }
+
+  /**
+   * Brings what an earlier process recorded to the disk, in the background: a sync that fails after that says nothing
+   * about it.
+   */
+  settleRecorded(): void {
+    const { ledger, journal } = this.#context;
+    if (journal === undefined || ledger.recordedBytes === 0) return;
+    this.#committing = this.#settle(journal.seq).finally(() => {
+      this.#committing = undefined;
+    });
+    this.#inBackground(this.#committing);
+  }
+
+  async #settle(seq: number): Promise<void> {
+    await this.syncData((part) => part.datasync());
+    this.#committedSeq = Math.max(this.#committedSeq, seq);
+  }
+
   /** Makes what was recorded so far durable. */
   commit(): Promise<void> {
     this.#committing ??= this.#commit().finally(() => {
@@ -137,24 +172,32 @@ export class GroupCommit {
 
   // Invariant: after a failed sync the journal says so before anybody can resume from blocks that only the cache holds.
   async #distrust(error: unknown): Promise<unknown> {
-    const { ops, part, journal } = this.#context;
     this.#stop();
-    if (journal === undefined) return error;
+    return await this.#tellOrRemove({ t: 'F', fromSeq: this.#committedSeq }).then(
+      () => error,
+      (second: unknown) => second,
+    );
+  }
+
+  /** Invariant: records that are not true any more are taken back on disk, or the journal goes. */
+  async #tellOrRemove(record: JournalRecord): Promise<void> {
+    const { ops, part, journal } = this.#context;
+    if (journal === undefined) return;
     try {
-      await journal.append([{ t: 'F', fromSeq: this.#committedSeq }]);
+      await journal.append([record]);
       await journal.datasync();
-    } catch {
+    } catch (error) {
       try {
         await ops.unlink(journal.path);
       } catch {
-        return new DiskError(
+        const cause = error instanceof DiskError ? error.cause : error;
+        throw new DiskError(
           part.path,
-          error instanceof DiskError ? error.cause : error,
-          `a sync failed, and so did removing ${journal.path}; remove both before the next try`,
+          cause,
+          `${journal.path} is wrong and could not be removed; remove both before the next try`,
         );
       }
     }
-    return error;
   }
 
   #inBackground(work: Promise<void>): void {

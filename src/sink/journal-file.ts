@@ -9,7 +9,7 @@ import { type FileOps, OPEN_EXISTING, OPEN_NEW, OPEN_TO_READ, type OpenFile } fr
 import { fitName } from './fit-name.js';
 import { decodeJournal, encodeJournal, type JournalState, MAX_JOURNAL_BYTES, recordedRuns } from './journal.js';
 import { encodeRecord, type HeaderRecord, type JournalRecord } from './journal-record.js';
-import { errorCode, isSameFile, linkProblem, ownerProblem } from './own-file.js';
+import { errorCode, isSameFile, linkProblem, ownerProblem, removeIfThere, statusOf } from './own-file.js';
 import { syncDirectory } from './sync-directory.js';
 
 /** Where the next record goes. */
@@ -68,21 +68,17 @@ export class JournalFile {
   }
 
   async datasync(): Promise<void> {
-    try {
-      await this.#file.datasync();
-    } catch (error) {
-      throw new DiskError(this.path, error);
-    }
+    await onDisk(this.path, this.#file.datasync());
   }
 
   /** Rejects with a CheckpointError when the file was replaced, or somebody else appended to it. */
   async checkOwnership(): Promise<void> {
     await this.#queue;
-    const [offset, ours] = [this.#offset, await this.#file.status()];
-    const named = await this.#ops.status(this.path).catch(() => undefined);
+    const [offset, ours] = [this.#offset, await onDisk(this.path, this.#file.status())];
+    const named = await onDisk(this.path, statusOf(this.#ops, this.path));
     if (named === undefined || !isSameFile(named, ours)) throw new CheckpointError(this.path, 'it was replaced');
     const line = Buffer.alloc(this.#claim.line.length);
-    await this.#file.read(line, this.#claim.offset);
+    await onDisk(this.path, this.#file.read(line, this.#claim.offset));
     // An append of our own may have come in between; a torn one of ours never counts.
     const grewByOthers = ours.size !== BigInt(offset) && this.#offset === offset && !this.#isTorn;
     if (grewByOthers || !line.equals(this.#claim.line)) {
@@ -97,15 +93,21 @@ export class JournalFile {
   }
 }
 
+async function onDisk<T>(path: string, work: Promise<T>): Promise<T> {
+  return await work.catch((error: unknown) => {
+    throw new DiskError(path, error);
+  });
+}
+
 /** Reads the journal at `path`. Undefined when there is none, or when it is not a journal at all. */
 export async function readJournal(ops: FileOps, path: string): Promise<JournalState | undefined> {
   const file = await openJournal(ops, path, OPEN_TO_READ);
   if (file === undefined) return undefined;
   try {
-    const size = Number((await file.status()).size);
+    const size = Number((await onDisk(path, file.status())).size);
     if (size > MAX_JOURNAL_BYTES) return undefined;
     const bytes = Buffer.alloc(size);
-    const state = decodeJournal(bytes.subarray(0, await file.read(bytes, 0)));
+    const state = decodeJournal(bytes.subarray(0, await onDisk(path, file.read(bytes, 0))));
     if (state === 'newer') throw new CheckpointError(path, 'a later release of this library wrote it');
     return state;
   } finally {
@@ -121,7 +123,7 @@ async function openJournal(ops: FileOps, path: string, flags: number): Promise<O
   });
   if (file === undefined) return undefined;
   try {
-    const status = await file.status();
+    const status = await onDisk(path, file.status());
     // Invariant: a checkpoint that somebody else can have written is never believed.
     const problem = linkProblem(status) ?? ownerProblem(status);
     if (problem !== undefined) throw new CheckpointError(path, `it ${problem}`);
@@ -155,6 +157,7 @@ export async function resumeJournal(
   const live = encodeJournal({ ...state.header, epoch }, recordedRuns(state));
   const isWasteful = state.validBytes > 2 * live.bytes.length;
   if (isWasteful) await replaceJournal(ops, path, live.bytes);
+  else await removeIfThere(ops, rewrittenPath(path));
   const file = await openJournal(ops, path, OPEN_EXISTING);
   if (file === undefined) throw new CheckpointError(path, 'it disappeared');
   try {
@@ -173,19 +176,34 @@ export async function resumeJournal(
   }
 }
 
+/** Where a journal is rewritten. */
+function rewrittenPath(path: string): string {
+  return join(dirname(path), fitName(basename(path), '.new'));
+}
+
+/**
+ * Removes a journal, and what a rewriting that was cut short has left of it.
+ * @throws {DiskError} when it is there and cannot be removed
+ */
+export async function removeJournal(ops: FileOps, path: string): Promise<void> {
+  await removeIfThere(ops, path);
+  await removeIfThere(ops, rewrittenPath(path));
+}
+
 /** Invariant: a rewritten journal is whole and on disk before it takes the place of the old one. */
 async function replaceJournal(ops: FileOps, path: string, bytes: Buffer): Promise<void> {
-  const temporary = join(dirname(path), fitName(basename(path), '.new'));
-  await ops.unlink(temporary).catch((error: unknown) => {
-    if (errorCode(error) !== 'ENOENT') throw error;
-  });
+  const temporary = rewrittenPath(path);
+  await removeIfThere(ops, temporary);
   const file = await ops.open(temporary, OPEN_NEW, 0o600);
   try {
-    await file.write([bytes], 0);
-    await file.datasync();
-  } finally {
-    await file.close();
+    await file
+      .write([bytes], 0)
+      .then(() => file.datasync())
+      .finally(() => file.close());
+    await ops.rename(temporary, path);
+  } catch (error) {
+    await ops.unlink(temporary).catch(() => undefined);
+    throw error;
   }
-  await ops.rename(temporary, path);
   await syncDirectory(ops, dirname(path));
 }

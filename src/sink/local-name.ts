@@ -13,7 +13,7 @@ const WINDOWS_DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u
 const WINDOWS_UNSAFE = /[\\:*?"<>|\x00-\x1f]|[. ]$/;
 
 /** What stands beside a file while it is made: the file of one object must not be the working file of another. */
-const WORKING_FILE = /\.part(?:\.(?:checkpoint|lock)(?:\.new)?)?$/i;
+const WORKING_FILE = /\.part(?:\.unsized|\.(?:checkpoint|lock)(?:\.new)?)?$/i;
 
 /**
  * The path segments of an object's name.

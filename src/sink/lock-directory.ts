@@ -62,6 +62,7 @@ export class LockDirectory {
     const leave = () => this.#ops.removeDirectory(staged, { recursive: true }).catch(() => {});
     await this.#stage(waitingRoom, staged).catch(async (error: unknown) => {
       await leave();
+      await this.#sweep(waitingRoom);
       throw error;
     });
     try {

@@ -7,6 +7,7 @@
  * Merely importing this library installs none.
  */
 
+import { createRequire } from 'node:module';
 import { DiskError, DownloadError, LockedError } from '../errors.js';
 import { monotonicMs, sleep } from '../time.js';
 import { type FileOps, nodeFileOps } from './file-ops.js';
@@ -47,6 +48,8 @@ export interface LockPlace {
 
 /** A destination that is this call's alone, as far as this thread goes: enough while nothing of it is on disk. */
 export interface DestinationClaim {
+  /** Another download of this thread had it until now: what was seen there before may be different. */
+  readonly hasWaited: boolean;
   /** Locks it for everybody, and takes the place of the claim. Rejects like {@link acquireDestinationLock}. */
   lock(): Promise<DestinationLock>;
   /** Gives the claim back, unless a lock has taken its place. */
@@ -61,14 +64,20 @@ export async function claimDestination(destination: LockPlace, options: LockOpti
   const { path, lockPath } = destination;
   const startedAtMs = monotonicMs();
   const { signal } = options;
+  let hasWaited = false;
   const tryToClaim = async (): Promise<Holding | LockedError> => {
-    await leftHere(lockPath, signal);
-    return holdHere(lockPath, signal) ?? heldByUs(path);
+    const left = leftHere(lockPath, signal);
+    hasWaited ||= left !== undefined;
+    await left;
+    const taken = holdHere(lockPath, signal);
+    hasWaited ||= taken === undefined;
+    return taken ?? heldByUs(path);
   };
   const holding = await untilDeadline(tryToClaim, options);
   // What one wait has taken is not there for the other.
   const waitMs = Math.max(0, options.waitMs - (monotonicMs() - startedAtMs));
   return {
+    hasWaited,
     lock() {
       // No other download of this thread can come in between: nothing is awaited.
       holding.release();
@@ -132,6 +141,11 @@ async function tryToLockAll(place: LockPlace, means: LockMeans): Promise<Destina
   return second;
 }
 
+/** Node remembers a module that it could not read (EMFILE) as one that is not there: then it is required, which tries anew. */
+async function loadLockfile(): Promise<typeof import('proper-lockfile')> {
+  return await import('proper-lockfile').catch(() => createRequire(import.meta.url)('proper-lockfile'));
+}
+
 /** Tries once; an error that waiting can cure is returned, not thrown. */
 async function tryToLock(
   destination: { path: string; lockPath: string },
@@ -147,7 +161,7 @@ async function tryToLock(
   const fs = lockFileSystem(directory);
   const held = new HeldLock(path, lockPath, directory, holding);
   try {
-    const { lock } = await import('proper-lockfile');
+    const { lock } = await loadLockfile();
     held.stopUpdates = await lock(path, {
       fs,
       lockfilePath: lockPath,

@@ -46,7 +46,15 @@ export async function openCheckpointSink(
 ): Promise<CheckpointSink> {
   checkText('path', path);
   checkKeys('options', options, PUBLIC_SINK_KEYS);
-  return openSink(path, object, options);
+  const sink = await openSink(path, object, options);
+  try {
+    // Invariant: what an earlier process recorded and is not so any more is not called completed.
+    await sink.recheck();
+    return sink;
+  } catch (error) {
+    await sink.close();
+    throw error;
+  }
 }
 
 /** The same for the verbs, which have resolved and locked the destination. */

@@ -9,10 +9,11 @@ import { CheckpointError, DestinationError, DiskError } from '../errors.js';
 import { type CrcAlgorithm, loadCrc } from '../verify/crc.js';
 import { BlockLedger, blockBytesFor } from './block-ledger.js';
 import { type CheckpointSubject, compareBinding, headerFor, newEpoch } from './checkpoint-binding.js';
-import type { Destination } from './destination.js';
+import { alreadyExists, type Destination } from './destination.js';
 import type { FileOps, FileStatus } from './file-ops.js';
 import { type JournalState, recordedRuns } from './journal.js';
-import { createJournal, type JournalFile, readJournal, resumeJournal } from './journal-file.js';
+import { createJournal, type JournalFile, readJournal, removeJournal, resumeJournal } from './journal-file.js';
+import type { DestinationLock } from './lock.js';
 import { isSameFile, linkProblem, removeIfThere, statusOf } from './own-file.js';
 import { createPartFile, openPartFile, openPublishedFile, type PartFile } from './part-file.js';
 import { recheckBlocks } from './recheck-blocks.js';
@@ -38,6 +39,12 @@ export interface OpenCheckpoint {
   readonly ledger: BlockLedger;
   /** The file has its final name already, and `part` is that file, open for reading. */
   readonly isPublished: boolean;
+}
+
+/** What a sink is made of. */
+export interface CheckpointSinkContext extends CheckpointRequest, OpenCheckpoint {
+  readonly lock: DestinationLock;
+  readonly onCheckpointed?: ((completedBytes: number) => void) | undefined;
 }
 
 export async function openCheckpoint(request: CheckpointRequest): Promise<OpenCheckpoint> {
@@ -68,7 +75,7 @@ export async function openCheckpoint(request: CheckpointRequest): Promise<OpenCh
     await ops.unlink(partPath);
     part = undefined;
   }
-  if (target !== undefined && !overwrite) throw new DestinationError(path, 'exists', 'exists, and overwrite is false');
+  if (target !== undefined && !overwrite) throw alreadyExists(path);
 
   if (state !== undefined && part !== undefined) {
     await removeOtherJournal(request);
@@ -118,7 +125,7 @@ async function startAfresh(request: CheckpointRequest, leftover: FileStatus | un
   const length = range.end - range.start;
   const ledger = new BlockLedger(length, blockBytesFor(length), await loadCrc(checksumAlgorithm));
   // Invariant: a journal never outlives its part file: blocks of one file are not taken for those of the next.
-  if (checkpointPath !== undefined) await removeIfThere(ops, checkpointPath);
+  if (checkpointPath !== undefined) await removeJournal(ops, checkpointPath);
   await removeOtherJournal(request);
   await removeIfThere(ops, partPath);
   await checkFreeSpace(request, length);
@@ -130,7 +137,10 @@ async function startAfresh(request: CheckpointRequest, leftover: FileStatus | un
 /** Where the checkpoint is elsewhere, what a call without that option left beside the file is of no use any more. */
 async function removeOtherJournal({ ops, destination }: CheckpointRequest): Promise<void> {
   const { checkpointPath, besideCheckpointPath } = destination;
-  if (checkpointPath !== besideCheckpointPath) await removeIfThere(ops, besideCheckpointPath);
+  if (checkpointPath === besideCheckpointPath) return;
+  // Of a later release it is refused, here as everywhere.
+  await readJournal(ops, besideCheckpointPath);
+  await removeJournal(ops, besideCheckpointPath);
 }
 
 /** Invariant: nothing is fetched before the journal could be written. */

@@ -7,6 +7,9 @@ import { CheckpointError, DestinationError, DiskError } from '../errors.js';
 import { type FileOps, type FileStatus, OPEN_EXISTING, OPEN_NEW, OPEN_TO_READ, type OpenFile } from './file-ops.js';
 import { errorCode, isSameFile, linkProblem, ownerProblem } from './own-file.js';
 
+/** What file systems without modes of their own answer. */
+const NO_MODES = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOSYS']);
+
 export class PartFile {
   readonly path: string;
   readonly length: number;
@@ -67,9 +70,13 @@ export class PartFile {
     return true;
   }
 
-  /** While it is made only its owner may read it; once it is whole it is a file like any other. */
+  /** While it is made only its owner may read it; once it is whole it is a file like any other, where that can be said. */
   async makeReadable(): Promise<void> {
-    await this.#attempt(() => this.#file.makeReadable());
+    await this.#attempt(async () => {
+      await this.#file.makeReadable().catch((error: unknown) => {
+        if (!NO_MODES.has(errorCode(error) ?? '')) throw error;
+      });
+    });
   }
 
   /** Rejects when the name does not lead to this file any more, or another name does too. */

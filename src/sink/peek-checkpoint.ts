@@ -5,6 +5,7 @@
 
 import { basename } from 'node:path';
 import { type ByteRange, subtractRanges } from '../byte-range.js';
+import { DiskError } from '../errors.js';
 import { hashIdentity } from './checkpoint-binding.js';
 import type { Destination } from './destination.js';
 import { type FileOps, nodeFileOps } from './file-ops.js';
@@ -59,5 +60,9 @@ export async function mayBePublished(
 
 /** Whether anything stands where the checkpoint of this destination would be. */
 export async function hasCheckpoint({ checkpointPath }: Destination, ops: FileOps = nodeFileOps): Promise<boolean> {
-  return checkpointPath !== undefined && (await statusOf(ops, checkpointPath)) !== undefined;
+  if (checkpointPath === undefined) return false;
+  const status = await statusOf(ops, checkpointPath).catch((error: unknown) => {
+    throw new DiskError(checkpointPath, error);
+  });
+  return status !== undefined;
 }

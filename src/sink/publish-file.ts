@@ -7,10 +7,10 @@ import { dirname } from 'node:path';
 import type { Durability } from '../download-options.js';
 import { DestinationError, DiskError } from '../errors.js';
 import { monotonicMs, sleep } from '../time.js';
-import type { Destination } from './destination.js';
+import { type Destination, unsizedPartPath } from './destination.js';
 import { type FileOps, OPEN_NEW } from './file-ops.js';
 import type { GroupCommit } from './group-commit.js';
-import type { JournalFile } from './journal-file.js';
+import { type JournalFile, removeJournal } from './journal-file.js';
 import { errorCode, isSameFile, statusOf } from './own-file.js';
 import type { PartFile } from './part-file.js';
 import { syncDirectory } from './sync-directory.js';
@@ -54,19 +54,23 @@ export async function publishFile(context: PublishContext): Promise<void> {
   // Invariant: success is reported only after the new name is on disk.
   await syncDirectory(ops, dirname(destination.path));
   await journal?.append([{ t: 'P' }]).catch(() => undefined);
-  await removeTraces(ops, journal);
+  await removeTraces(ops, destination, journal);
 }
 
 /** Publishes a file that a crash left with its final name and its checkpoint. */
 export async function finishPublishing({ ops, destination, checkLock }: PublishContext): Promise<void> {
   await checkLock();
   await syncDirectory(ops, dirname(destination.path));
-  if (destination.checkpointPath !== undefined) await ops.unlink(destination.checkpointPath).catch(() => undefined);
+  if (destination.checkpointPath !== undefined) {
+    await removeJournal(ops, destination.checkpointPath).catch(() => undefined);
+  }
 }
 
 /** The file is published: whether the journal can be removed changes nothing about that. */
-async function removeTraces(ops: FileOps, journal: JournalFile | undefined): Promise<void> {
+async function removeTraces(ops: FileOps, place: Destination, journal: JournalFile | undefined): Promise<void> {
   if (journal === undefined) return;
+  // Of a process that was killed while this journal was kept.
+  await ops.unlink(unsizedPartPath(place)).catch(() => undefined);
   await journal.close().catch(() => undefined);
   await ops.unlink(journal.path).catch(() => undefined);
 }

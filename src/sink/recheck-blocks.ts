@@ -25,7 +25,7 @@ export async function recheckBlocks(part: PartFile, ledger: BlockLedger, signal?
 }
 
 /** Compares the blocks that `range` touches, as far as nobody has. True when all of its bytes are there and right. */
-export async function proveRange(part: PartFile, ledger: BlockLedger, range: ByteRange): Promise<boolean> {
+async function proveRange(part: PartFile, ledger: BlockLedger, range: ByteRange): Promise<boolean> {
   let buffer: Buffer | undefined;
   for (const block of ledger.blocksOf(range)) {
     if (!ledger.isWritten(block)) return false;
@@ -37,6 +37,13 @@ export async function proveRange(part: PartFile, ledger: BlockLedger, range: Byt
     if (!ledger.isWritten(block)) return false;
   }
   return true;
+}
+
+/** The bytes of `range` as they are on disk, compared; undefined when they are not all there and right. */
+export async function readProven(part: PartFile, ledger: BlockLedger, range: ByteRange): Promise<Buffer | undefined> {
+  if (!(await proveRange(part, ledger, range))) return undefined;
+  const bytes = Buffer.allocUnsafeSlow(range.end - range.start);
+  return (await part.read(bytes, range.start)) === bytes.length ? bytes : undefined;
 }
 
 /** Undefined when the bytes are not all there, or the disk cannot read them: writing them again cures both. */

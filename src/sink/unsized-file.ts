@@ -8,11 +8,13 @@ import { DiskError, ProtocolError } from '../errors.js';
 import type { PlacedChunk } from '../part.js';
 import { loadCrc } from '../verify/crc.js';
 import { BlockLedger } from './block-ledger.js';
-import type { Destination } from './destination.js';
+import { alreadyExists, type Destination, unsizedPartPath } from './destination.js';
 import { type FileOps, nodeFileOps, OPEN_NEW, type OpenFile } from './file-ops.js';
 import { GroupCommit } from './group-commit.js';
+import { readJournal, removeJournal } from './journal-file.js';
+import { removeLeftovers } from './leftovers.js';
 import type { DestinationLock } from './lock.js';
-import { removeIfThere } from './own-file.js';
+import { removeIfThere, statusOf } from './own-file.js';
 import { PartFile } from './part-file.js';
 import { publishFile } from './publish-file.js';
 
@@ -38,11 +40,13 @@ export interface UnsizedFile {
 }
 
 export async function openUnsizedFile(start: number, options: UnsizedFileOptions): Promise<UnsizedFile> {
-  const { destination, lock, overwrite, signal, onBytes, ops = nodeFileOps } = options;
-  const { partPath, checkpointPath, besideCheckpointPath } = destination;
-  // What an earlier process left is of an object that could be resumed; this one cannot.
-  for (const path of [checkpointPath, besideCheckpointPath, partPath])
-    if (path !== undefined) await removeIfThere(ops, path);
+  const { lock, overwrite, signal, onBytes, ops = nodeFileOps } = options;
+  if (!overwrite) await checkFree(options.destination, ops);
+  // Invariant: what an earlier process recorded is kept until there is a whole file: this answer may not bring one.
+  const isKept = await hasRecord(options.destination, ops);
+  const destination = isKept ? besideRecord(options.destination) : options.destination;
+  const { partPath } = destination;
+  await removeIfThere(ops, partPath);
   const file: OpenFile = await ops.open(partPath, OPEN_NEW, 0o600).catch((error: unknown) => {
     throw new DiskError(partPath, error);
   });
@@ -96,6 +100,7 @@ export async function openUnsizedFile(start: number, options: UnsizedFileOptions
       const naming = { ops, destination, overwrite, part: whole, journal: undefined, commit, signal };
       await publishFile({ ...naming, checkFence, checkLock: () => lock.check() });
       isPublished = true;
+      if (isKept) await removeLeftovers(options.destination, lock, ops);
     },
     async close() {
       // Invariant: a file that may be a successor's by now is not removed. The lock is looked at, not remembered.
@@ -107,6 +112,28 @@ export async function openUnsizedFile(start: number, options: UnsizedFileOptions
       await lock.release();
     },
   };
+}
+
+async function checkFree({ path }: Destination, ops: FileOps): Promise<void> {
+  const found = await statusOf(ops, path).catch((error: unknown) => {
+    throw new DiskError(path, error);
+  });
+  if (found !== undefined) throw alreadyExists(path);
+}
+
+/** Whether there is a checkpoint to go on with when the object has a size again. One of a later release is refused. */
+async function hasRecord({ checkpointPath, besideCheckpointPath }: Destination, ops: FileOps): Promise<boolean> {
+  for (const path of new Set([checkpointPath, besideCheckpointPath])) {
+    if (path === undefined) continue;
+    if ((await readJournal(ops, path)) !== undefined) return true;
+    await removeJournal(ops, path);
+  }
+  return false;
+}
+
+/** The bytes go beside the part file that the record is of. */
+function besideRecord(destination: Destination): Destination {
+  return { ...destination, partPath: unsizedPartPath(destination) };
 }
 
 function ignore(): void {}

@@ -1,9 +1,10 @@
 /**
  * One CRC over bytes that come in order. The CRCs themselves are a library's: zlib's where zlib has one, WebAssembly
- * for the others, loaded by the first download that needs it. Refuses to be shared by two who interleave their updates.
+ * for the others, compiled by the first download that needs it. Refuses to be shared by two who interleave their updates.
  */
 
 import { crc32 } from 'node:zlib';
+import { createCRC32, createCRC64 } from 'hash-wasm';
 import { CRC_ALGORITHMS, type CrcAlgorithm } from './crc-algorithm.js';
 
 /** A CRC in the making. */
@@ -34,7 +35,6 @@ function createZlibHasher(): CrcHasher {
 }
 
 async function createWasmHasher(algorithm: CrcAlgorithm): Promise<CrcHasher> {
-  const { createCRC32, createCRC64 } = await import('hash-wasm');
   const { bits, polynomial } = CRC_ALGORITHMS[algorithm];
   const hasher = bits === 32 ? await createCRC32(Number(polynomial)) : await createCRC64(polynomial.toString(16));
   return {

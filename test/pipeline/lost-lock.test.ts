@@ -18,19 +18,26 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-/** What a process of another machine does once it takes this one for dead: it takes the lock, and begins a file of its own. */
-async function succeed(): Promise<string> {
+/** What a process of another machine does once it takes this one for dead: it takes the lock. */
+async function takeLock(): Promise<string> {
   const [lock, owner] = [`${destination}.part.lock`, `owner-${randomBytes(16).toString('hex')}`];
   await rm(lock, { recursive: true });
   await mkdir(lock);
   await writeFile(join(lock, owner), JSON.stringify({ pid: 1, threadId: 0, hostname: 'elsewhere' }));
-  await rm(`${destination}.part`);
-  await writeFile(`${destination}.part`, 'of the successor');
   return owner;
 }
 
+/** Then it begins a file of its own. */
+async function beginFile(): Promise<void> {
+  await rm(`${destination}.part`);
+  await writeFile(`${destination}.part`, 'of the successor');
+}
+
 describe('a download of unknown size that has lost its lock', () => {
-  it("when it is aborted: a file that may be a successor's by now is not removed", async () => {
+  it.each([
+    ['has begun a file of its own', true],
+    ['has the lock and no file yet', false],
+  ])("when it is aborted: a file that may be a successor's by now is not removed (it %s)", async (_what, hasBegun) => {
     const faults = [ignoreRange(), stall({ afterBytes: 500_000 })];
     const server = await serve(ramp(3_000_000), faults, { noContentLength: true });
     const controller = new AbortController();
@@ -39,12 +46,14 @@ describe('a download of unknown size that has lost its lock', () => {
     await expect.poll(() => writtenBytes().catch(() => 0), { interval: 5 }).toBeGreaterThan(0);
 
     // Before the next sign of life tells it that the lock is gone.
-    const owner = await succeed();
+    const owner = await takeLock();
+    if (hasBegun) await beginFile();
     controller.abort(new Error('enough'));
     expect(await aborted).toBe(controller.signal.reason);
 
     expect((await readdir(directory)).sort()).toEqual(['object.bin.part', 'object.bin.part.lock']);
-    expect(await readFile(`${destination}.part`, 'utf8')).toBe('of the successor');
+    const left = await readFile(`${destination}.part`, 'utf8');
+    expect(left === 'of the successor').toBe(hasBegun);
     expect(await readdir(`${destination}.part.lock`)).toEqual([owner]);
   });
 });

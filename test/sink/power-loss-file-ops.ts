@@ -221,6 +221,7 @@ export class PowerLossFileSystem {
     },
     freeBytes: async () => Number.POSITIVE_INFINITY,
     realPath: notNeeded,
+    checkWritable: notNeeded,
     list: notNeeded,
     makeDirectory: notNeeded,
     removeDirectory: notNeeded,
