@@ -5,6 +5,7 @@
 
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { prematureClose, streamError } from './abort-error.js';
 import { createDeferred } from './deferred.js';
 import { announceVerification, type Download, finishDownload, startDownload } from './download.js';
 import type { DownloadStreamOptions } from './download-options.js';
@@ -54,6 +55,7 @@ class OrderedDownload extends Readable implements DownloadStream {
   readonly #over = createDeferred<void>();
   #flow: OrderedFlow | undefined;
   #running: Promise<void> | undefined;
+  #finishing: Promise<void> | undefined;
   #isStarted = false;
   #deliveredBytes = 0;
   #wantMore = () => {};
@@ -61,13 +63,17 @@ class OrderedDownload extends Readable implements DownloadStream {
   constructor(source: ObjectSource, options: CheckedOptions) {
     super({ highWaterMark: 64 * 1024 });
     this.#download = startDownload(source, options);
-    const { signal } = options;
-    // A reason that is no error would end the stream as if nothing had happened.
-    const onAbort = () => this.destroy(signal?.reason || prematureClose());
-    if (signal?.aborted) process.nextTick(onAbort);
-    else signal?.addEventListener('abort', onAbort, { once: true });
-    this.once('end', () => this.#over.resolve());
-    this.once('close', () => signal?.removeEventListener('abort', onAbort));
+    const { signal } = this.#download.context;
+    // Closing the context aborts its signal, too.
+    const onAbort = () => options.signal?.aborted && this.destroy(streamError(options.signal.reason));
+    if (signal.aborted) process.nextTick(onAbort);
+    else signal.addEventListener('abort', onAbort, { once: true });
+    this.once('end', () => {
+      signal.removeEventListener('abort', onAbort);
+      // Invariant: what was delivered and verified has succeeded, whatever happens to the spool from now on.
+      this.#finishing = this.#flow?.finish();
+      this.#over.resolve();
+    });
   }
 
   get object(): Promise<ObjectInfo> {
@@ -131,7 +137,8 @@ class OrderedDownload extends Readable implements DownloadStream {
       this.push(null);
       await this.#over.promise;
       if (!this.readableEnded) return;
-      await flow.finish();
+      // Whoever removed all listeners has removed ours, too.
+      await (this.#finishing ?? flow.finish());
       const { resumedBytes, opening } = flow;
       const range = { start: opening.wanted.start, end: opening.wanted.start + this.#deliveredBytes };
       const { object } = opening;
@@ -182,8 +189,4 @@ class OrderedDownload extends Readable implements DownloadStream {
       throw error;
     }
   }
-}
-
-function prematureClose(): Error {
-  return Object.assign(new Error('the stream was destroyed before its end'), { name: 'AbortError', code: 'ABORT_ERR' });
 }

@@ -76,9 +76,12 @@ function sequentialPlan(range: ByteRange): PartPlan {
 }
 
 /** What will be compared at the end. */
-export function planChecks({ source, options }: FetchContext, { object, wanted }: Opening): VerificationPlan {
+export function planChecks(
+  { source, options }: FetchContext,
+  { object, wanted, isElsewhere }: Opening,
+): VerificationPlan {
   return planVerification({
-    announced: source.checksum?.(object.headers),
+    announced: source.checksum?.(object.headers, isElsewhere ? 'elsewhere' : 'source'),
     expected: options.expectedChecksum,
     mode: options.verify,
     wholeObject: wanted.start === 0 && (wanted.end === object.size || wanted.end === Number.POSITIVE_INFINITY),

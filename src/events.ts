@@ -5,6 +5,7 @@
 
 import mittDefault, { type Emitter, type EventHandlerMap, type EventType } from 'mitt';
 import type { ByteRange } from './byte-range.js';
+import { callListener, reportLater } from './call-listener.js';
 import type { DownloadResult, Verification } from './download-result.js';
 import type { ObjectInfo } from './object-info.js';
 import { checkFunction, refuse } from './option-checks.js';
@@ -22,8 +23,10 @@ export interface DownloadEventMap {
   progress: Progress;
   checkpointed: { completedBytes: number };
   objectChanged: { expected: string | undefined; actual: string | undefined };
+  /** Comes only when something was checked: `scope` is 'object'. */
   verified: { verification: Verification };
   completed: { result: DownloadResult };
+  /** A DownloadError, or what the signal was aborted with, which may be anything. */
   failed: { error: unknown };
 }
 
@@ -33,7 +36,7 @@ export interface Progress {
   transferredBytes: number;
   /** Bytes that are done, resumed ones included: never decreases, ends at `totalBytes`. */
   completedBytes: number;
-  /** `NaN` while the size is unknown. */
+  /** `NaN` while the size is unknown: when the server sends no length. The last sample has the bytes that came. */
   totalBytes: number;
   bytesPerSecond: number;
   /** Seconds left at this rate; `Infinity` while nothing moves. */
@@ -46,12 +49,16 @@ export type AnyDownloadListener = <N extends DownloadEventName>(name: N, payload
 
 /** Listeners of one download, or of many. */
 export interface DownloadEvents {
-  /** Adds a listener; `'*'` gets `(name, payload)` of every event. Returns a function that removes it again. */
+  /**
+   * Adds a listener, as often as it is called; `'*'` gets `(name, payload)` of every event. Returns a function that
+   * removes just this registration; called again it does nothing.
+   */
   on<N extends DownloadEventName>(name: N, listener: DownloadListener<N>): () => void;
   on(name: '*', listener: AnyDownloadListener): () => void;
   /** Like `on`, for the next event only. */
   once<N extends DownloadEventName>(name: N, listener: DownloadListener<N>): () => void;
   once(name: '*', listener: AnyDownloadListener): () => void;
+  /** Removes one registration of a listener, by `on` or `once`, the oldest first. Without one it does nothing. */
   off<N extends DownloadEventName>(name: N, listener: DownloadListener<N>): void;
   off(name: '*', listener: AnyDownloadListener): void;
 }
@@ -89,38 +96,47 @@ const registries = new WeakMap<DownloadEvents, Emitter<Record<EventType, unknown
  */
 export function createDownloadEvents(): DownloadEvents {
   const emitter = mitt<Record<EventType, unknown>>();
-  const on = (name: string, listener: AnyListener) => {
+  /** By name and listener: what removes each of its registrations, the oldest first. No entry without a registration. */
+  const registered = new Map<string, Map<AnyListener, (() => void)[]>>();
+  const register = (name: string, listener: AnyListener, isOnce: boolean) => {
     checkListener(name, listener);
-    emitter.on(name, listener);
-    return () => emitter.off(name, listener);
+    const ofName = registered.get(name) ?? new Map<AnyListener, (() => void)[]>();
+    const ofListener = ofName.get(listener) ?? [];
+    let isThere = true;
+    const remove = () => {
+      if (!isThere) return;
+      isThere = false;
+      emitter.off(name, own);
+      ofListener.splice(ofListener.indexOf(remove), 1);
+      if (ofListener.length === 0) ofName.delete(listener);
+    };
+    /** mitt tells registrations apart by their functions: so each has its own. */
+    const own: AnyListener = (...args) => {
+      // An event that is under way still has those that were removed since it began.
+      if (!isThere) return undefined;
+      if (isOnce) remove();
+      return listener(...args);
+    };
+    registered.set(name, ofName.set(listener, ofListener));
+    ofListener.push(remove);
+    emitter.on(name, own);
+    return remove;
   };
-  /** By name and by the caller's listener: what `once` put in its place. */
-  const onceListeners = new Map<string, WeakMap<AnyListener, AnyListener>>();
   const events = Object.freeze({
-    on,
-    once(name: string, listener: AnyListener) {
-      checkListener(name, listener);
-      const wrapped: AnyListener = (...args) => {
-        emitter.off(name, wrapped);
-        return listener(...args);
-      };
-      const ofName = onceListeners.get(name) ?? new WeakMap<AnyListener, AnyListener>();
-      onceListeners.set(name, ofName.set(listener, wrapped));
-      return on(name, wrapped);
-    },
+    on: (name: string, listener: AnyListener) => register(name, listener, false),
+    once: (name: string, listener: AnyListener) => register(name, listener, true),
     off(name: string, listener: AnyListener) {
-      emitter.off(name, listener);
-      const wrapped = onceListeners.get(name)?.get(listener);
-      if (wrapped !== undefined) emitter.off(name, wrapped);
+      checkListener(name, listener);
+      registered.get(name)?.get(listener)?.[0]?.();
     },
   }) as unknown as DownloadEvents;
   registries.set(events, emitter);
   return events;
 }
 
-/** A misspelt name would never be heard of. */
-function checkListener(name: string, listener: unknown): void {
-  if (!Object.hasOwn(NAMES, name)) refuse('event', name, Object.keys(NAMES).join(' | '));
+/** A misspelt name would never be heard of, and without a listener mitt would remove those of everybody. */
+function checkListener(name: unknown, listener: unknown): void {
+  if (typeof name !== 'string' || !Object.hasOwn(NAMES, name)) refuse('event', name, Object.keys(NAMES).join(' | '));
   checkFunction('listener', listener);
 }
 
@@ -142,41 +158,27 @@ export function emitterOf(
       reportLater(second);
     }
   };
-  const call = (listener: AnyListener, ...args: unknown[]) => {
-    try {
-      // An async listener fails later.
-      const outcome: unknown = listener(...args);
-      if (typeof (outcome as PromiseLike<unknown> | undefined)?.then === 'function')
-        Promise.resolve(outcome).catch(report);
-    } catch (error) {
-      report(error);
-    }
-  };
   return (name, payload) => {
     if (!all?.has(name) && !all?.has('*')) return;
     const frozen = frozenCopy(payload);
-    for (const listener of [...(all?.get(name) ?? [])]) call(listener as AnyListener, frozen);
-    for (const listener of [...(all?.get('*') ?? [])]) call(listener as AnyListener, name, frozen);
+    for (const listener of [...(all?.get(name) ?? [])]) callListener(listener as AnyListener, [frozen], report);
+    for (const listener of [...(all?.get('*') ?? [])]) callListener(listener as AnyListener, [name, frozen], report);
   };
 }
 
 /** Invariant: what a listener does to a payload changes nothing about the download. */
 function frozenCopy<P extends object>(payload: P): P {
-  const entries = Object.entries(payload).map(([key, value]) => [
-    key,
-    key === 'part' || key === 'range' ? Object.freeze({ ...value }) : value,
-  ]);
+  const entries = Object.entries(payload).map(([key, value]) => {
+    if (key === 'part' || key === 'range') return [key, Object.freeze({ ...value })];
+    if (key === 'object') return [key, withOwnDate(value)];
+    if (key === 'result') return [key, Object.freeze({ ...value, object: withOwnDate(value.object) })];
+    return [key, value];
+  });
   return Object.freeze(Object.fromEntries(entries)) as P;
 }
 
-/** A process warning, not an exception: a bug in a progress bar must not end the host. */
-function reportLater(error: unknown): void {
-  queueMicrotask(() => {
-    const warning = new Error(
-      `a download event listener threw: ${error instanceof Error ? error.message : String(error)}`,
-    );
-    warning.name = 'DownloadListenerWarning';
-    if (error instanceof Error && error.stack !== undefined) warning.stack = error.stack;
-    process.emitWarning(warning);
-  });
+/** Everything else of it is frozen; a Date cannot be. */
+function withOwnDate(object: ObjectInfo): ObjectInfo {
+  const { lastModified } = object;
+  return lastModified === undefined ? object : Object.freeze({ ...object, lastModified: new Date(lastModified) });
 }

@@ -4,10 +4,11 @@
  */
 
 import { Readable } from 'node:stream';
+import { streamError } from './abort-error.js';
 import { byteLength } from './byte-range.js';
 import { createDeferred, type Deferred } from './deferred.js';
 import { DEFAULT_PART_SIZE, type DownloadOptions, MIN_PART_SIZE } from './download-options.js';
-import { InvalidOptionError } from './errors.js';
+import { InvalidOptionError, ObjectChangedError } from './errors.js';
 import { type FetchContext, openFetchContext } from './fetch/fetch-context.js';
 import { fetchPieces, type ReadLocal } from './fetch/fetch-scheduler.js';
 import { bindObject, mayJoin, type ObjectBinding } from './fetch/object-binding.js';
@@ -40,12 +41,16 @@ export function fetchParts(
   parts: readonly Part[],
   options?: DownloadOptions,
 ): Readable {
-  const largest = checkParts(parts, object);
+  const planned = checkParts(parts, object);
+  const largest = Math.min(
+    planned.reduce((most, part) => Math.max(most, byteLength(part)), 0),
+    DEFAULT_PART_SIZE * 1024,
+  );
   checkKeepable(options);
   const checked = checkOptions('block', { partSize: Math.max(largest, MIN_PART_SIZE), ...options });
   const context = openFetchContext(asSource(source), checked);
   const binding = bindObject(object);
-  const pieces = cutPieces(parts, pieceBytes(context));
+  const pieces = cutPieces(planned, pieceBytes(context));
   pieces.next();
   const isOneRequest = pieces.next().done === true;
   if (!isOneRequest && !mayJoin(context, binding)) {
@@ -55,7 +60,13 @@ export function fetchParts(
       'the object has no strong ETag, so parts could come from two versions; true permits it',
     );
   }
-  return createFetchStream({ context, binding, parts, isPublic: true, onClose: (error) => context.close(error) });
+  return createFetchStream({
+    context,
+    binding,
+    parts: planned,
+    isPublic: true,
+    onClose: (error) => context.close(error),
+  });
 }
 
 export interface FetchStreamSetup {
@@ -68,12 +79,13 @@ export interface FetchStreamSetup {
   /** Bytes that need not be fetched; undefined where they do. */
   readonly readLocal?: ReadLocal | undefined;
   readonly onClose?: (error: Error | undefined) => void;
-  /** The caller's own code may see the chunks, and keep their bytes: their memory is never used again. */
+  /** The caller's own code may see the chunks, and keep their bytes: they are copies. */
   readonly isPublic?: boolean;
 }
 
 /** The Readable behind {@link fetchParts}. */
 export function createFetchStream(setup: FetchStreamSetup): Readable {
+  const { isPublic = false } = setup;
   const window = createReadAheadWindow(setup.context.options.bufferBytes);
   let hasStarted = false;
   let wanted: Deferred<void> | undefined;
@@ -94,7 +106,12 @@ export function createFetchStream(setup: FetchStreamSetup): Readable {
       hasStarted = true;
       fetchInto(push, setup, window).then(
         () => stream.push(null),
-        (error) => stream.destroy(error),
+        (error) => {
+          if (isPublic && error instanceof ObjectChangedError) {
+            setup.context.announceChange(error.expectedEtag, error.actualEtag);
+          }
+          stream.destroy(streamError(error));
+        },
       );
     },
     destroy(error, done) {
@@ -114,7 +131,7 @@ async function fetchInto(
   // Invariant: a caller's dispatcher is never paused for want of a reader: what it brings was reserved.
   const holds = context.options.dispatcher === undefined;
   const deliver: DeliverBytes = (offset, bytes) => {
-    const ready = push(placeChunk(offset, bytes, window, isPublic));
+    const ready = push(isPublic ? placeOwn(offset, bytes, window) : placeChunk(offset, bytes, window));
     return holds ? ready : undefined;
   };
   /** Bytes that nobody reserved: taken as they come, and the connection is held while the window is full. */
@@ -154,16 +171,18 @@ function pieceBytes({ options }: FetchContext): number {
   return pieceBytesFor(options);
 }
 
-function placeChunk(offset: number, bytes: Buffer, window: ReadAheadWindow, isPublic: boolean): PlacedChunk {
-  let isReleased = false;
-  let isRecycled = false;
-  const release = () => {
-    if (isReleased) return;
-    isReleased = true;
-    window.release(bytes.length);
-  };
+/** A chunk for code of others, which may keep its bytes or transfer their memory. */
+function placeOwn(offset: number, bytes: Buffer, window: ReadAheadWindow): PlacedChunk {
   // Invariant: the memory of a chunk that code of others may have seen is never read into again.
-  if (isPublic) return { offset, bytes, release };
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
+  recycleBytes(bytes);
+  return { offset, bytes: own, release: releasing(bytes.length, window) };
+}
+
+function placeChunk(offset: number, bytes: Buffer, window: ReadAheadWindow): PlacedChunk {
+  let isRecycled = false;
+  const release = releasing(bytes.length, window);
   return {
     offset,
     bytes,
@@ -174,6 +193,15 @@ function placeChunk(offset: number, bytes: Buffer, window: ReadAheadWindow, isPu
       isRecycled = true;
       recycleBytes(bytes);
     },
+  };
+}
+
+function releasing(byteCount: number, window: ReadAheadWindow): () => void {
+  let isReleased = false;
+  return () => {
+    if (isReleased) return;
+    isReleased = true;
+    window.release(byteCount);
   };
 }
 
@@ -190,19 +218,21 @@ function checkKeepable(options: DownloadOptions | undefined): void {
   }
 }
 
-/** Returns the length of the largest part. */
-function checkParts(parts: readonly Part[], object: ObjectInfo): number {
-  if (!Number.isSafeInteger(object?.size)) refuse('object', object, 'what discoverObject() gives, its size known');
+/** A copy: what is done to the caller's array later changes nothing. Two plans, one after the other, become one. */
+function checkParts(parts: readonly Part[], object: ObjectInfo): Part[] {
+  if (!Number.isSafeInteger(object?.size) || typeof (object.headers ?? undefined) !== 'object') {
+    refuse('object', object, 'what discoverObject() gives, its size known');
+  }
   if (!Array.isArray(parts)) refuse('parts', parts, 'what planParts() returns');
-  let largest = 0;
   let end = 0;
-  for (const part of parts) {
-    const isAscending = Number.isSafeInteger(part?.start) && Number.isSafeInteger(part.end) && part.start >= end;
-    if (!isAscending || part.end <= part.start || part.end > object.size) {
+  // Array.from: map() leaves the holes of an array alone.
+  return Array.from(parts, (part: Part | undefined, index) => {
+    const { start = Number.NaN, end: partEnd = Number.NaN } = part ?? {};
+    const isAscending = Number.isSafeInteger(start) && Number.isSafeInteger(partEnd) && start >= end;
+    if (!isAscending || partEnd <= start || partEnd > object.size) {
       refuse('parts', part?.start, `parts in ascending order within the ${object.size} bytes of the object`);
     }
-    end = part.end;
-    largest = Math.max(largest, byteLength(part));
-  }
-  return Math.min(largest, DEFAULT_PART_SIZE * 1024);
+    end = partEnd;
+    return { index, start, end };
+  });
 }

@@ -6,6 +6,7 @@
 import { readCertificateFile } from './obs-client/certificate-file.js';
 import { requestFailure } from './obs-client/client-error-of.js';
 import { type ClientSettings, type ObsClientOptions, readClientOptions } from './obs-client/client-options.js';
+import { withCurrentKeys } from './obs-client/current-keys.js';
 import { type DownloadFileParam, readDownloadParam } from './obs-client/download-param.js';
 import { headObject } from './obs-client/head-object.js';
 import { type NamedObject, type ObjectParam, readObjectParam } from './obs-client/object-param.js';
@@ -68,8 +69,9 @@ export class ObsClient {
    * Rejects with ObsClientError (or calls back with it): `InvalidArgument`, `GetObjectSizeError`, `DownloadFileFailed`,
    * `IncompletedDownload` (call again), `Download suspened` (cancelled), or the store's own code.
    */
-  downloadFile(param: DownloadFileParam): Promise<ObsResult>;
+  downloadFile(param: DownloadFileParam, callback?: undefined): Promise<ObsResult>;
   downloadFile(param: DownloadFileParam, callback: ObsCallback<ObsResult>): void;
+  downloadFile(param: DownloadFileParam, callback: ObsCallback<ObsResult> | undefined): Promise<ObsResult> | undefined;
   downloadFile(param: unknown, callback?: unknown): unknown {
     return this.#call<DownloadFileParam, ObsResult>(param, callback, async (given) => {
       const request = readDownloadParam(given);
@@ -82,11 +84,15 @@ export class ObsClient {
    * Asks the store about an object with HEAD. As in the SDK a refusal is a result: look at `CommonMsg.Status`.
    * Rejects with ObsClientError when there was no answer, with the system's code (ECONNREFUSED, ETIMEDOUT, ...).
    */
-  getObjectMetadata(param: GetObjectMetadataParam): Promise<ObsResult | ObsRefusal>;
+  getObjectMetadata(param: GetObjectMetadataParam, callback?: undefined): Promise<ObsResult | ObsRefusal>;
   getObjectMetadata(param: GetObjectMetadataParam, callback: ObsCallback<ObsResult | ObsRefusal>): void;
+  getObjectMetadata(
+    param: GetObjectMetadataParam,
+    callback: ObsCallback<ObsResult | ObsRefusal> | undefined,
+  ): Promise<ObsResult | ObsRefusal> | undefined;
   getObjectMetadata(param: unknown, callback?: unknown): unknown {
     return this.#call<GetObjectMetadataParam, ObsResult | ObsRefusal>(param, callback, async (given) => {
-      const source = await this.#sourceOf(readObjectParam(given));
+      const source = await this.#sourceOf(readObjectParam({ ...given, Bucket: given.Bucket || this.#settings.domain }));
       const { Origin, RequestHeader } = given;
       const cors = {
         ...(Origin && { origin: String(Origin) }),
@@ -99,7 +105,7 @@ export class ObsClient {
     });
   }
 
-  /** Other keys, from the next request that needs them. Without both keys new calls are anonymous. */
+  /** Other keys, from the next request on, also of downloads that are running. Without both keys it is anonymous. */
   refresh(
     accessKeyId: string | null | undefined,
     secretAccessKey: string | null | undefined,
@@ -139,23 +145,23 @@ export class ObsClient {
   }
 
   async #sourceOf(object: NamedObject): Promise<ObjectSource> {
-    const { endpoint, addressing, signature, region } = this.#settings;
-    return obs({
-      ...object,
-      endpoint,
-      addressing,
-      signature,
-      ...(region !== undefined && { region }),
-      // Asked again when the store refuses a key: `refresh` may have brought another.
-      credentials: this.#credentials === undefined ? 'anonymous' : () => this.#credentials as Credentials,
-      tls: await this.#tls(),
-    });
+    const { endpoint, addressing, domain, signature, region } = this.#settings;
+    const tls = await this.#tls();
+    const place = { ...object, bucket: domain ?? object.bucket, endpoint, addressing };
+    return withCurrentKeys(
+      () => this.#credentials,
+      (credentials) => obs({ ...place, signature, ...(region !== undefined && { region }), credentials, tls }),
+    );
   }
 
   async #tls(): Promise<TlsOptions> {
     const verify = this.#settings.verifyCertificates;
     if (typeof verify === 'boolean') return { insecure: !verify };
-    this.#authorities ??= readCertificateFile(verify);
+    this.#authorities ??= readCertificateFile(verify).catch((error: unknown) => {
+      // It may be there by the next call.
+      this.#authorities = undefined;
+      throw error;
+    });
     return { ca: await this.#authorities };
   }
 }

@@ -16,6 +16,7 @@ import { type Part, type PlacedChunk, recycleChunk } from './part.js';
 import { choosePartSize, planParts } from './plan/part-planner.js';
 import type { CheckpointSink } from './sink/checkpoint-sink.js';
 import { resolveDestination } from './sink/destination.js';
+import { removeLeftovers } from './sink/leftovers.js';
 import type { VerificationPlan } from './verify/verification.js';
 
 export interface OrderedFlow {
@@ -24,7 +25,7 @@ export interface OrderedFlow {
   /** Bytes that an earlier process left and that were right. */
   readonly resumedBytes: number;
   readonly chunks: Readable;
-  /** Every byte was delivered and is right: nothing has to be kept. */
+  /** Every byte was delivered and is right: nothing has to be kept. What cannot be removed stays; never rejects. */
   finish(): Promise<void>;
   /** The bytes turned out to be wrong: nothing may be kept. */
   distrust(): Promise<void>;
@@ -40,9 +41,11 @@ export async function openOrderedFlow(context: FetchContext): Promise<OrderedFlo
   const place = await resolveDestination(spool, source.name, { overwrite: true, checkpoint: true });
   const opened = await openFileDownload(place, context, 'spool');
   if (opened.kind === 'sized') return spooledFlow(context, opened);
+  if (opened.kind === 'whole') return plainFlow(context, opened.opening);
   // What has no known size cannot be gone on with: it is not worth keeping.
-  if (opened.kind === 'unsized') await opened.lock.release();
-  return plainFlow(context, opened.opening);
+  const { opening, lock } = opened;
+  const finish = () => removeLeftovers(place, lock);
+  return { ...plainFlow(context, opening), finish, close: () => lock.release() };
 }
 
 function plainFlow(context: FetchContext, opening: Opening): OrderedFlow {

@@ -1,6 +1,7 @@
 /** The two things that travel through the pipeline: what is to be fetched, and the bytes with their place. */
 
 import type { ByteRange } from './byte-range.js';
+import { InvalidOptionError } from './errors.js';
 
 /** A planned range: one unit of fetching. `index` counts from 0 in ascending order of `start`. */
 export interface Part extends ByteRange {
@@ -21,6 +22,16 @@ export interface PlacedChunk {
   release(): void;
   /** Releases the chunk and gives its memory back; `bytes` must not be looked at any more. Idempotent. */
   recycle?(): void;
+}
+
+/** Refuses what is no chunk: a stream of bytes, for example, where one of chunks is meant. */
+export function chunkProblem(chunk: PlacedChunk | undefined): InvalidOptionError | undefined {
+  const isChunk =
+    Number.isSafeInteger(chunk?.offset) &&
+    chunk?.bytes instanceof Uint8Array &&
+    typeof (chunk.release as unknown) === 'function';
+  if (isChunk) return undefined;
+  return new InvalidOptionError('chunk', 'expected a PlacedChunk { offset, bytes, release() }, as fetchParts() gives');
 }
 
 /** For whoever kept no view of the bytes. A chunk of somebody else's making may not know how to be recycled. */

@@ -9,6 +9,7 @@ import {
   checkHeaderValue,
   checkKeys,
   checkOneOf,
+  checkRecord,
   checkText,
   refuse,
   refuseSecret,
@@ -178,8 +179,7 @@ const RESERVED_HEADERS = new Set(
 function checkHeaders(value: unknown): Readonly<Record<string, string>> {
   const headers: [string, string][] = [];
   if (value === undefined) return Object.freeze({});
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) refuseSecret('headers', value, 'an object');
-  for (const [given, text] of Object.entries(value)) {
+  for (const [given, text] of Object.entries(checkRecord('headers', value))) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(given)) refuse('headers', given, 'the names of headers');
     const name = given.toLowerCase();
     if (RESERVED_HEADERS.has(name)) throw new InvalidOptionError(`headers.${given}`, 'is set by the download itself');
@@ -211,8 +211,7 @@ const RESERVED_QUERY =
 
 function checkQuery(value: unknown): Readonly<Record<string, string>> {
   if (value === undefined) return Object.freeze({});
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse('query', value, 'an object');
-  for (const [name, text] of Object.entries(value)) {
+  for (const [name, text] of Object.entries(checkRecord('query', value))) {
     if (name === '') refuse('query', name, 'parameters with a name');
     if (RESERVED_QUERY.test(name.toLowerCase())) {
       throw new InvalidOptionError(`query.${name}`, 'is set from the options versionId and credentials');

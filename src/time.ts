@@ -3,6 +3,8 @@
  * Refuses to keep a listener on a signal after a sleep has ended.
  */
 
+import { followAbort } from './follow-abort.js';
+
 /** The longest delay that a Node timer can hold; a longer one would be over at once. */
 export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
@@ -27,6 +29,25 @@ export function after(delayMs: number, run: () => void): Timer {
   return { stop: () => clearTimeout(handle) };
 }
 
+/**
+ * Calls `run` once after `delayMs` with the time by which it may judge who is silent: whatever was in the sockets then
+ * has been read since, however long the event loop was busy before.
+ */
+export function afterPolling(delayMs: number, run: (askedAtMs: number) => void): Timer {
+  let isStopped = false;
+  const timer = after(delayMs, () => {
+    const askedAtMs = monotonicMs();
+    // Between timers and immediates the loop reads from every socket that has something.
+    setImmediate(() => isStopped || run(askedAtMs));
+  });
+  return {
+    stop() {
+      isStopped = true;
+      timer.stop();
+    },
+  };
+}
+
 /** Calls `run` once after `delayMs` if the process still lives then: unlike {@link after} it does not keep it alive. */
 export function afterIfAlive(delayMs: number, run: () => void): Timer {
   const handle = setTimeout(run, delayMs).unref();
@@ -46,15 +67,15 @@ export function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
       reject(signal.reason);
       return;
     }
-    const onAbort = () => {
+    // Of a caller's signal many may be asleep at once, each waiting for a lock.
+    const unfollow = followAbort(signal, () => {
       timer.stop();
       reject(signal?.reason);
-    };
+    });
     const timer = after(delayMs, () => {
-      signal?.removeEventListener('abort', onAbort);
+      unfollow();
       resolve();
     });
-    signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
 

@@ -156,7 +156,14 @@ describe('checkOptions', () => {
     const none = Object.fromEntries(Object.keys(checkOptions('file', {})).map((key) => [key, undefined]));
     const { spool: _, ...file } = none;
     expect(checkOptions('file', file)).toEqual(checkOptions('file', undefined));
-    expect(checkOptions('file', { retry: { attempts: undefined } }).retry.attempts).toBe(6);
+    // Also for the compiler, and with exactOptionalPropertyTypes.
+    const inner: DownloadFileOptions = {
+      range: { start: 0, end: undefined },
+      conditions: { ifMatch: undefined, ifNoneMatch: undefined, ifModifiedSince: undefined },
+      retry: { attempts: undefined, baseDelayMs: undefined, maxDelayMs: undefined },
+      timeouts: { connectMs: undefined, headersMs: undefined, stallMs: undefined },
+    };
+    expect(checkOptions('file', inner)).toEqual(checkOptions('file', undefined));
   });
 
   it.each(['concurency', 'PartSize', 'timeout', 'url', '__proto__', 'constructor'])(

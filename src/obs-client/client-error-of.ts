@@ -8,6 +8,7 @@ import {
   CheckpointError,
   ConditionNotMetError,
   DestinationError,
+  DiskError,
   InvalidOptionError,
   LockedError,
   NotFoundError,
@@ -15,19 +16,21 @@ import {
   StoreError,
   TimeoutError,
 } from '../errors.js';
+import { errorCode } from '../sink/own-file.js';
 import { invalidArgument, ObsClientError } from './obs-client-error.js';
 
 /** How far a download was when it failed. */
 export interface DownloadStage {
   /** The object was found, and its parts were being fetched. */
   readonly isDiscovered: boolean;
-  readonly hasCheckpoint: boolean;
+  /** What was fetched is kept, and the next call goes on from there. */
+  readonly isResumable: boolean;
 }
 
 type Refusal = AccessDeniedError | NotFoundError | StoreError | ConditionNotMetError;
 
 /** What a failed `downloadFile` says. */
-export function downloadFailure(error: unknown, { isDiscovered, hasCheckpoint }: DownloadStage): ObsClientError {
+export function downloadFailure(error: unknown, { isDiscovered, isResumable }: DownloadStage): ObsClientError {
   if (error instanceof ObsClientError) return error;
   if (error instanceof InvalidOptionError) return invalidArgument(error.message, error);
   if (error instanceof DestinationError && error.reason === 'outside') return invalidArgument(error.message, error);
@@ -38,7 +41,7 @@ export function downloadFailure(error: unknown, { isDiscovered, hasCheckpoint }:
       cause: error,
     });
   }
-  return new ObsClientError(codeOf(error, isDiscovered, hasCheckpoint), messageOf(error), {
+  return new ObsClientError(codeOf(error, isDiscovered, isResumable), messageOf(error), {
     ...answerOf(root),
     cause: error,
   });
@@ -52,16 +55,22 @@ export function requestFailure(error: unknown): ObsClientError {
   return new ObsClientError(systemCode(root), messageOf(root), { cause: root });
 }
 
-function codeOf(error: unknown, isDiscovered: boolean, hasCheckpoint: boolean): string {
+function codeOf(error: unknown, isDiscovered: boolean, isResumable: boolean): string {
   if (error instanceof CheckpointError) return 'ReadCheckpointFileError';
   // Calling again with the same parameters would fail in the same way.
-  if (isLocal(error)) return 'DownloadFileFailed';
+  if (isLocal(error, isDiscovered)) return 'DownloadFileFailed';
   if (!isDiscovered) return 'GetObjectSizeError';
-  return hasCheckpoint ? 'IncompletedDownload' : 'DownloadFileFailed';
+  return isResumable ? 'IncompletedDownload' : 'DownloadFileFailed';
 }
 
-function isLocal(error: unknown): boolean {
-  return error instanceof DestinationError || error instanceof LockedError;
+/** What the disk says while it is full, failing or busy; anything else it would say again, as often as it is asked. */
+const PASSING = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'EBUSY']);
+
+function isLocal(error: unknown, isDiscovered: boolean): boolean {
+  if (!(error instanceof DiskError)) return error instanceof DestinationError || error instanceof LockedError;
+  const code = errorCode(error.cause);
+  // Without a code another process has touched the file: the next call starts afresh.
+  return !isDiscovered || (code !== undefined && !PASSING.has(code));
 }
 
 function rootOf(error: unknown): unknown {

@@ -48,6 +48,8 @@ export interface ObsClientOptions {
 export interface ClientSettings {
   readonly endpoint: string;
   readonly addressing: 'virtual' | 'path' | 'custom-domain';
+  /** The host that stands for the bucket, whatever that is called; only with 'custom-domain'. */
+  readonly domain: string | undefined;
   readonly signature: 'obs' | 'v2' | 'v4';
   readonly region: string | undefined;
   /** `true`: verified; a string: against the authorities in this file. */
@@ -75,6 +77,7 @@ export function readClientOptions(given: ObsClientOptions): ClientSettings {
   return {
     endpoint: formatOrigin(endpoint),
     addressing,
+    domain: addressing === 'custom-domain' ? endpoint.host : undefined,
     signature,
     region,
     verifyCertificates: typeof verify === 'string' ? verify : Boolean(verify),
@@ -127,9 +130,20 @@ function readTransfer(given: ObsClientOptions): ClientSettings['transfer'] {
   return transfer;
 }
 
+/** By its class or what it was made with: an agent of any package, or Node's own with `proxyEnv`. */
 function isProxyAgent(agent: unknown): boolean {
   if (typeof agent !== 'object' || agent === null) return false;
-  return ['proxyUri', 'proxy'].some((name) => name in agent) || /proxy/i.test(agent.constructor?.name ?? '');
+  const names = [
+    agent.constructor?.name ?? '',
+    ...givenKeys(agent),
+    ...givenKeys((agent as { options?: unknown }).options),
+  ];
+  return names.some((name) => /proxy|tunnel|socks/i.test(name));
+}
+
+/** Node's global agent has a `proxyEnv`, undefined unless it is told to use one. */
+function givenKeys(value: unknown): string[] {
+  return Object.entries(value ?? {}).flatMap(([name, inner]) => (inner ? [name] : []));
 }
 
 /** The library's checks, under the SDK's name of the option. */

@@ -21,6 +21,7 @@ type Optional<T> = T | null | undefined;
 
 /** Parameters of {@link ObsClient.downloadFile}; numbers may be numeric strings. */
 export interface DownloadFileParam extends ObjectParam {
+  readonly Bucket: string;
   /** Path of the file. @default the object's name in the working directory, and never outside it */
   readonly DownloadFile?: Optional<string>;
   /** Bytes of one part; 102 400 .. 5 368 709 120. @default 5 MiB */

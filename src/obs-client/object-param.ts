@@ -6,7 +6,8 @@ import { isGiven } from './read-value.js';
 
 /** Parameters of both calls. */
 export interface ObjectParam {
-  readonly Bucket: string;
+  /** Left out only where `getObjectMetadata` is called with `is_cname`. */
+  readonly Bucket?: string | null | undefined;
   readonly Key: string;
   readonly VersionId?: string | null | undefined;
   /** 'AES256' */

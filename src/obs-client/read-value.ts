@@ -1,5 +1,6 @@
 /** Values as callers of the SDK pass them: numbers in strings, dates as text, null for nothing. Refuses to guess. */
 
+import { parseHttpDateMs } from '../http-date.js';
 import { describeValue } from '../option-checks.js';
 import { invalidArgument } from './obs-client-error.js';
 
@@ -21,9 +22,7 @@ export function readInteger(name: string, value: unknown, min: number, max: numb
 /** A Date, or the text of one in any form of HTTP (RFC 9110 section 5.6.7) or of `Date.parse`. */
 export function readDate(name: string, value: unknown): Date {
   const text = String(value).trim();
-  // The asctime form is in GMT without saying so.
-  const isAsctime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/.test(text);
-  const date = value instanceof Date ? new Date(value) : new Date(isAsctime ? `${text} GMT` : text);
+  const date = new Date(value instanceof Date ? value : parseHttpDateMs(text));
   if (Number.isNaN(date.getTime())) throw invalidArgument(`${name} must be a date, got ${describeValue(value)}`);
   return date;
 }

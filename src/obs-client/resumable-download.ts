@@ -5,6 +5,7 @@
 
 import { downloadFile } from '../download-file.js';
 import { createDownloadEvents } from '../events.js';
+import { isStrongEtag } from '../object-info.js';
 import type { ObjectSource } from '../source/source.js';
 import { monotonicMs } from '../time.js';
 import { downloadFailure } from './client-error-of.js';
@@ -24,7 +25,9 @@ export async function downloadResumably(
   const canceller = new AbortController();
   const events = createDownloadEvents();
   let startedMs: number | undefined;
+  let isResumable = false;
   events.on('discovered', ({ object }) => {
+    isResumable = options.checkpoint !== false && isStrongEtag(object.etag) && !Number.isNaN(object.size);
     if (startedMs !== undefined) return;
     startedMs = monotonicMs();
     // As in the SDK: an empty object has no part that could be cancelled.
@@ -45,10 +48,7 @@ export async function downloadResumably(
     return result;
   } catch (error) {
     if (canceller.signal.aborted) throw suspended();
-    throw downloadFailure(error, {
-      isDiscovered: startedMs !== undefined,
-      hasCheckpoint: options.checkpoint !== false,
-    });
+    throw downloadFailure(error, { isDiscovered: startedMs !== undefined, isResumable });
   }
 }
 

@@ -9,7 +9,7 @@ import { Duplex } from 'node:stream';
 import type { ByteRange } from '../byte-range.js';
 import { ProtocolError } from '../errors.js';
 import { checkInteger, checkKeys } from '../option-checks.js';
-import { type PlacedChunk, recycleChunk } from '../part.js';
+import { chunkProblem, type PlacedChunk, recycleChunk } from '../part.js';
 
 /** The most that is copied into one piece. */
 const MAX_COPY_BYTES = 256 * 1024;
@@ -20,7 +20,8 @@ export interface ReassemblerOptions {
 }
 
 /**
- * A Duplex that takes {@link PlacedChunk}s and gives the bytes of `range` in order.
+ * A Duplex that takes {@link PlacedChunk}s and gives the bytes of `range` in order. The parts that are fetched for it have
+ * to cover that range: a gap larger than the budget of `fetchParts` is waited for.
  *
  * @param range - the bytes to expect; `end` may be Infinity, then the end of the input is the end
  * @throws InvalidOptionError when the range is not one
@@ -35,6 +36,14 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
   let hasInputEnded = false;
 
   const handOn = () => {
+    try {
+      handOnReady();
+    } catch (error) {
+      // A chunk of others may fail to be released.
+      duplex.destroy(error as Error);
+    }
+  };
+  const handOnReady = () => {
     if (duplex.destroyed) return;
     for (let chunk = waiting.get(next); isWanted && chunk !== undefined; chunk = waiting.get(next)) {
       waiting.delete(next);
@@ -59,13 +68,21 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
     writableObjectMode: true,
     readableHighWaterMark: checkInteger('highWaterMark', highWaterMark, 0, Number.MAX_SAFE_INTEGER),
     write(chunk: PlacedChunk, _encoding, done) {
-      // Invariant: a chunk is taken only where no other byte has been or will be.
+      const problem = chunkProblem(chunk);
+      if (problem !== undefined) {
+        done(problem);
+        return;
+      }
+      // Invariant: a byte leaves once: a chunk is taken only where none has left, and one that overlaps another never leaves.
       if (chunk.offset < next || chunk.offset + chunk.bytes.length > end || waiting.has(chunk.offset)) {
         done(new ProtocolError(`a chunk at offset ${chunk.offset} is outside what is expected from ${next}`));
         return;
       }
-      if (chunk.bytes.length > 0) waiting.set(chunk.offset, chunk);
-      else chunk.release();
+      if (chunk.bytes.length === 0) {
+        done(releaseAll([chunk]));
+        return;
+      }
+      waiting.set(chunk.offset, chunk);
       handOn();
       done();
     },
@@ -91,9 +108,9 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
       process.nextTick(handOn);
     },
     destroy(error, done) {
-      for (const chunk of waiting.values()) chunk.release();
+      const failure = releaseAll(waiting.values());
       waiting.clear();
-      done(error);
+      done(error ?? failure);
     },
   });
   return duplex;
@@ -115,6 +132,19 @@ function cutOwn(chunk: PlacedChunk): { readonly own: Buffer; readonly rest: Plac
     recycle: () => chunk.recycle?.(),
   };
   return { own, rest };
+}
+
+/** Gives the first failure: chunks of others may fail to be released, and the rest is released all the same. */
+function releaseAll(chunks: Iterable<PlacedChunk>): Error | null {
+  let failure: Error | null = null;
+  for (const chunk of chunks) {
+    try {
+      chunk.release();
+    } catch (error) {
+      failure ??= error as Error;
+    }
+  }
+  return failure;
 }
 
 function heldBytes(chunks: ReadonlyMap<number, PlacedChunk>): number {

@@ -28,7 +28,8 @@ export interface PartPlan extends Iterable<Part> {
  * The parts that cover `range` minus `completed`, each at most `partSize` bytes, in ascending order.
  *
  * @param range - offsets in the object, `end` exclusive
- * @throws InvalidOptionError when the range or the part size is not one
+ * @param options - `partSize`: 1 .. 2^53-1 bytes; `completed`: ranges in any order, which may overlap
+ * @throws InvalidOptionError when a range or the part size is not one
  * @example planParts({ start: 0, end: 10 }, { partSize: 4, completed: [{ start: 2, end: 6 }] })
  */
 export function planParts(range: ByteRange, options: { partSize: number; completed?: readonly ByteRange[] }): Part[] {

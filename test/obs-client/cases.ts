@@ -293,6 +293,15 @@ const conditions: Case[] = [
 ];
 
 const temporary = { accessKeyId: 'AKTEMPORARY000000001', secretAccessKey: 'SKmadeUpToo', securityToken: 'to/ken+==' };
+/** Changes the keys of the client before the second part. */
+function refreshed(what: string, refresh: (stage: Stage) => void): Case {
+  const run = download((stage) => {
+    stage.server.addCredentials({ accessKeyId: 'AKOTHER', secretAccessKey: 'other' });
+    return { ...PARTS, TaskNum: 1, ResumeCallback: () => refresh(stage) };
+  });
+  return { title: `refresh() to ${what}, while it is running`, run };
+}
+
 const clients: Case[] = [
   { title: 'a wrong secret', run: download(), client: () => ({ secret_access_key: 'wrong' }) },
   { title: 'an unknown access key', run: download(), client: () => ({ access_key_id: 'AKUNKNOWN' }) },
@@ -317,6 +326,16 @@ const clients: Case[] = [
     client: ({ port }) => ({ server: `http://downloads.test:${port}/ignored`, is_cname: true }),
   },
   {
+    title: 'a custom domain, and a Bucket that is no name of one',
+    run: download({ ...PARTS, Bucket: 'Any Thing/at all' }),
+    client: ({ port }) => ({ server: `http://downloads.test:${port}`, is_cname: true }),
+  },
+  {
+    title: 'getObjectMetadata of a custom domain without a Bucket',
+    run: look({ Bucket: undefined }),
+    client: ({ port }) => ({ server: `http://downloads.test:${port}`, is_cname: true }),
+  },
+  {
     title: 'temporary keys',
     run: download(({ server }) => {
       server.addCredentials(temporary);
@@ -334,6 +353,21 @@ const clients: Case[] = [
     run: download(({ server, client }) => {
       client.refresh(server.credentials.accessKeyId, server.credentials.secretAccessKey);
       return PARTS;
+    }),
+  },
+  refreshed('other keys', ({ client }) => client.refresh('AKOTHER', 'other')),
+  refreshed('wrong keys', ({ client }) => client.refresh('AKWRONG', 'wrong')),
+  refreshed('no keys', ({ client }) => client.refresh()),
+  {
+    title: 'refresh() to keys, while it is running without any',
+    client: () => ({ access_key_id: null, secret_access_key: null }),
+    run: download(({ server, client }) => {
+      server.createBucket('data', { public: true });
+      const ResumeCallback = () => {
+        server.createBucket('data', { public: false });
+        client.refresh(server.credentials.accessKeyId, server.credentials.secretAccessKey);
+      };
+      return { ...PARTS, TaskNum: 1, ResumeCallback };
     }),
   },
   { title: 'no server there', run: download(), client: () => ({ server: 'http://127.0.0.1:1' }) },

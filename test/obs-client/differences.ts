@@ -132,7 +132,7 @@ export const OTHER_DIFFERENCES: readonly Difference[] = [
   },
   {
     sdk: '`cancel()` calls back at once, leaves requests running, and success may follow',
-    ours: 'requests end at once; the one error comes when the checkpoint is written, so that the call can be repeated there and then',
+    ours: 'requests end at once; the one error comes when the checkpoint is written, so that the call can be repeated there and then. In the last ProgressCallback it is too late: the file is there, and success follows',
     why: 'a retry would race with the rest of the first call',
   },
   {
@@ -157,7 +157,7 @@ export const OTHER_DIFFERENCES: readonly Difference[] = [
   },
   {
     sdk: 'http_agent and https_agent carry proxies',
-    ours: 'agents have no effect, and a proxy agent is an error: pass an undici `ProxyAgent` as the option `dispatcher`',
+    ours: "agents have no effect, and a proxy agent (of `tunnel`, or Node's own with `proxyEnv`, too) is an error: pass an undici `ProxyAgent` as the option `dispatcher`",
     why: 'another HTTP client is used',
   },
   {
@@ -169,5 +169,40 @@ export const OTHER_DIFFERENCES: readonly Difference[] = [
     sdk: 'is_shadow_client exchanges the keys',
     ours: '`InvalidArgument:…`',
     why: 'not supported; silence would use the wrong keys',
+  },
+  {
+    sdk: 'the constructor takes a `timeout` under 1 or over 2 000 000, a `max_retry_count` that is no number, negative or over 999, a `signature` that is none, a `server` with a query or a trailing dot',
+    ours: '`InvalidArgument:…`',
+    why: 'a typing error should be seen',
+  },
+  {
+    sdk: "calls take dates that are none (numbers, too), an SseC other than `AES256`, an SseCKey that is not 32 bytes, numbers as BigInt or with text behind them (`'204800abc'`), callbacks that are no functions, and a CheckpointFile that is the DownloadFile",
+    ours: '`InvalidArgument:…`',
+    why: 'some are ignored, some hang, and the last one costs the file',
+  },
+  {
+    sdk: 'a Date as IfModifiedSince or IfUnmodifiedSince is sent as text that the store ignores; an empty IfMatch or VersionId is sent',
+    ours: 'a Date works; what is empty is not given',
+    why: 'a bug of the SDK',
+  },
+  {
+    sdk: 'the callback for `InvalidArgument` is called within the call',
+    ours: 'later, like every callback',
+    why: 'what follows the call runs first, always',
+  },
+  {
+    sdk: 'a FIFO or device at the destination is replaced by the file',
+    ours: '`DownloadFileFailed:…`',
+    why: 'replacing it is never what was meant',
+  },
+  {
+    sdk: 'without DownloadFile a key such as `movie.part` or `a.part/b` names the file',
+    ours: '`InvalidArgument:…`: give a DownloadFile',
+    why: 'working files are called so',
+  },
+  {
+    sdk: 'a client works in a Proxy, as the prototype of another object, and as the base of an ES5 class',
+    ours: 'a TypeError; `class … extends ObsClient` works',
+    why: 'keys are in private fields, where no inspection shows them',
   },
 ];

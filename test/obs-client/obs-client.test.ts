@@ -1,4 +1,6 @@
 import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { Agent, type AgentOptions } from 'node:http';
+import { globalAgent as secureGlobalAgent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProxyAgent } from 'undici';
@@ -7,7 +9,7 @@ import { AccessDeniedError, NotFoundError } from '../../src/errors.js';
 import ObsClient, { type DownloadFileParam, type ObsClientOptions } from '../../src/obs-client.js';
 import { removeObjectAfter, status } from '../fixtures/answer-faults.js';
 import { selfSignedCertificate } from '../fixtures/certificate.js';
-import { slowBody, stall } from '../fixtures/connection-faults.js';
+import { latency, slowBody, stall } from '../fixtures/connection-faults.js';
 import { type ObsServer, obsServer } from '../fixtures/obs-server.js';
 import { expectBytesOf, ramp } from '../fixtures/ramp.js';
 
@@ -85,12 +87,7 @@ describe('the constructor', () => {
 
   it('refuses what would silently use other keys, another network or another signature', () => {
     expect(refusal({ server: 'a.com', is_shadow_client: true })).toMatch(/^InvalidArgument:is_shadow_client/);
-    expect(refusal({ server: 'a.com', https_agent: { proxyUri: 'http://proxy' } })).toMatch(
-      /^InvalidArgument:http_agent/,
-    );
-    expect(refusal({ server: 'a.com', http_agent: new (class HttpsProxyAgent {})() })).toMatch(
-      /^InvalidArgument:http_agent/,
-    );
+    expect(refusal({ server: 'a.com', http_agent: new Agent(), https_agent: secureGlobalAgent })).toBe('accepted');
     expect(refusal({ server: 'a.com', signature: 'v4' })).toBe(
       "InvalidArgument:signature 'v4' needs the option region",
     );
@@ -98,6 +95,24 @@ describe('the constructor', () => {
     expect(refusal({ server: 'a.com', timeout: 0 })).toMatch(/^InvalidArgument:timeout must be a number/);
     expect(refusal({ server: 'a.com', max_retry_count: -1 })).toMatch(/^InvalidArgument:max_retry_count/);
     expect(refusal({ server: 'a.com', dispatcher: {} })).toMatch(/^InvalidArgument:dispatcher: /);
+  });
+
+  it.each([
+    ['the SDK', { proxyUri: 'http://proxy' }],
+    ['https-proxy-agent', new (class HttpsProxyAgent {})()],
+    ['tunnel', new (class TunnelingAgent {})()],
+    ['tunnel, minified', { options: {}, proxyOptions: { host: 'proxy' } }],
+    ['caw, minified', { options: { proxy: { host: 'proxy' } } }],
+    ['socks-proxy-agent', new (class SocksAgent {})()],
+    ['Node 24', new Agent({ proxyEnv: { HTTP_PROXY: 'http://proxy' } } as AgentOptions)],
+  ])('refuses a proxy agent as %s has it', (_whose, agent) => {
+    expect(refusal({ server: 'a.com', http_agent: agent })).toMatch(/^InvalidArgument:http_agent/);
+    expect(refusal({ server: 'a.com', https_agent: agent })).toMatch(/^InvalidArgument:http_agent/);
+  });
+
+  it('accepts an agent that has a place for a proxy, and none in it', () => {
+    const agent = new Agent({ proxyEnv: undefined } as AgentOptions);
+    expect(refusal({ server: 'a.com', http_agent: agent, https_agent: { proxy: null } })).toBe('accepted');
   });
 
   it('makes a client that can be used in the same tick, with each method under two names', async () => {
@@ -171,6 +186,14 @@ describe('certificates', () => {
     expect(String(missing)).toMatch(/^InvalidArgument:ssl_verify: ENOENT/);
     const empty = await failure(secure('/dev/null').downloadFile(param()));
     expect(String(empty)).toMatch(/^InvalidArgument:/);
+  });
+
+  it('are looked for again where the file could not be read', async () => {
+    const client = secure(join(directory, 'ca.pem'));
+    expect(String(await failure(client.downloadFile(param())))).toMatch(/^InvalidArgument:ssl_verify: ENOENT/);
+    await writeFile(join(directory, 'ca.pem'), certificate.cert);
+    await client.downloadFile(param());
+    expectBytesOf(object, await readFile(file));
   });
 });
 
@@ -279,7 +302,7 @@ describe('downloadFile', () => {
     };
     const calls = await new Promise<number>((resolve) => {
       let count = 0;
-      connect().downloadFile(
+      void connect().downloadFile(
         param({ ProgressCallback: bad('progress'), ResumeCallback: async () => bad('resume')() }),
         async (err, result) => {
           count += 1;
@@ -412,6 +435,32 @@ describe('refresh and close', () => {
     );
     expectBytesOf(object, await readFile(file));
     expect(server.requests.at(-1)?.headers.authorization).toContain('AKNEW');
+  });
+
+  it('signs the next request of a download that is running with the keys of the moment', async () => {
+    const young = { accessKeyId: 'AKNEW', secretAccessKey: 'new' };
+    server.addCredentials(young);
+    const client = connect();
+    const ResumeCallback = () => client.refresh('AKNEW', 'new');
+    await client.downloadFile(param({ TaskNum: 1, ResumeCallback }));
+    expectBytesOf(object, await readFile(file));
+    const [first, ...others] = server.requests.map(({ headers }) => String(headers.authorization));
+    expect(first).toContain(server.credentials.accessKeyId);
+    expect(others).not.toEqual([]);
+    expect(others.filter((authorization) => !authorization.includes('AKNEW'))).toEqual([]);
+  });
+
+  it('asks once more for what an anonymous request was refused, if there are keys by then', async () => {
+    server.createBucket('data', { public: true });
+    server.setFaults([latency({ request: 1, ms: 100 }), status(403, { request: 1, code: 'InvalidAccessKeyId' })]);
+    const client = connect({ access_key_id: null });
+    const download = client.downloadFile(param());
+    await expect.poll(() => server.requests.length, { interval: 5 }).toBe(1);
+    client.refresh(server.credentials.accessKeyId, server.credentials.secretAccessKey);
+    await download;
+    expectBytesOf(object, await readFile(file));
+    expect(server.requests[0]?.headers.authorization).toBeUndefined();
+    expect(server.requests[1]?.headers.authorization).toContain(server.credentials.accessKeyId);
   });
 
   it('refuses calls after close(), and lets those that are running end', async () => {

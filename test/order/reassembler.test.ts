@@ -128,7 +128,7 @@ describe('createReassembler', () => {
       { start: 10, end: Infinity },
     ],
   ])(
-    'a chunk is taken only where no other byte has been or will be: one %s is an error',
+    'a byte leaves once: a chunk is taken only where none has left, and one that overlaps another never leaves: one %s is an error',
     async (_where, chunks, range) => {
       await expect(reassemble(range, chunks)).rejects.toThrow(ProtocolError);
     },
