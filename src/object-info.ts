@@ -47,20 +47,19 @@ export function readObjectInfo(
   size: number,
   conceal: (value: string) => string = (value) => value,
 ): ObjectInfo {
+  const shown: [string, string][] = [];
+  const userMetadata: [string, string][] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    // A secret between the server and us, which results and events are not to hand on.
+    if (name === 'set-cookie') continue;
+    const text = typeof value === 'string' ? value : [value ?? ''].flat().join(', ');
+    const safe = OWN_HEADERS.test(name) ? text : conceal(text);
+    shown.push([name, safe]);
+    const prefix = METADATA_PREFIXES.find((candidate) => name.startsWith(candidate));
+    if (prefix !== undefined) userMetadata.push([name.slice(prefix.length), safe]);
+  }
   // fromEntries defines properties: a header named __proto__ stays a header.
-  const flat = Object.fromEntries(
-    Object.entries(headers)
-      // A secret between the server and us, which results and events are not to hand on.
-      .filter(([name]) => name !== 'set-cookie')
-      .map(([name, value]) => [name, [value ?? ''].flat().join(', ')] as const)
-      .map(([name, value]) => [name, OWN_HEADERS.test(name) ? value : conceal(value)]),
-  );
-  const metadata = Object.fromEntries(
-    Object.entries(flat).flatMap(([name, value]) => {
-      const prefix = METADATA_PREFIXES.find((candidate) => name.startsWith(candidate));
-      return prefix === undefined ? [] : [[name.slice(prefix.length), value]];
-    }),
-  );
+  const flat = Object.fromEntries(shown);
   const lastModified =
     flat['last-modified'] === undefined ? undefined : new Date(parseHttpDateMs(flat['last-modified']));
   return Object.freeze({
@@ -70,7 +69,7 @@ export function readObjectInfo(
     ...(lastModified === undefined || Number.isNaN(lastModified.getTime()) ? {} : { lastModified }),
     ...optional('contentType', flat['content-type']),
     ...optional('storageClass', flat['x-obs-storage-class'] ?? flat['x-amz-storage-class']),
-    metadata: Object.freeze(metadata),
+    metadata: Object.freeze(Object.fromEntries(userMetadata)),
     ...optional('requestId', flat['x-obs-request-id'] ?? flat['x-amz-request-id'] ?? flat['x-request-id']),
     headers: Object.freeze(flat),
   });

@@ -58,14 +58,24 @@ const SIGNING = /^[^=]*(?:sig|token|credential|access-?key|api-?key|key-?id|auth
  * The same for headers of a response that is used: only the query as a whole, and whole values of headers and of
  * parameters that sign. Ordinary values of a query may well be those of the object, like a version.
  */
-export function echoedSecrets(requests: readonly RequestOnTheWire[]): string[] {
+function echoedSecrets(requests: readonly RequestOnTheWire[]): string[] {
   const secrets = requests.flatMap(({ url, headers = {} }) => {
     const query = queryOf(url);
+    if (query === '' && Object.keys(headers).length === 0) return [];
     const signing = query.split('&').filter((pair) => SIGNING.test(pair));
     const own = ownValues(headers).flatMap((value) => [value, ...value.split(/[\s,;=:]+/)]);
     return [query, ...signing.map(partAfterName), ...own].flatMap(notationsOf);
   });
   return [...new Set(secrets)].filter(isSecret).sort((a, b) => b.length - a.length);
+}
+
+/** Takes out of header values what `requests` must not show of themselves; made once for a response. */
+export function echoConcealer(requests: readonly RequestOnTheWire[]): (value: string) => string {
+  let secrets: string[] | undefined;
+  return (value) => {
+    secrets ??= echoedSecrets(requests);
+    return secrets.length === 0 ? value : hideSecrets(value, secrets);
+  };
 }
 
 function isSecret(text: string): boolean {

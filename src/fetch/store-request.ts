@@ -8,7 +8,7 @@ import { parseHttpDateMs } from '../http-date.js';
 import { singleHeader } from '../object-info.js';
 import type { CheckedOptions } from '../options.js';
 import { orAborted } from '../or-aborted.js';
-import { echoedSecrets, hideSecrets, requestSecrets } from '../redact.js';
+import { echoConcealer, requestSecrets } from '../redact.js';
 import type { RequestContext, SourceRequest } from '../source/source.js';
 import { wallClockMs } from '../time.js';
 import { checkServes } from '../transport/dispatcher-origin.js';
@@ -86,7 +86,7 @@ export async function sendStoreRequest(
       checkServes(context.options.dispatcher, url.origin);
     request.signal.throwIfAborted();
     sent.push(next);
-    const origin = { isElsewhere: isAway, conceal: (value: string) => hideSecrets(value, echoedSecrets(sent)) };
+    const origin = { isElsewhere: isAway, conceal: echoConcealer(sent) };
     const outcome = await exchangeOnce(context, url, next, { ...request, headers: own }, origin, taker);
     if (outcome === undefined) return;
     if (!isRedirect(outcome.head.statusCode)) {
