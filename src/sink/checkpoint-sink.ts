@@ -72,7 +72,6 @@ export class CheckpointSink extends Writable {
       this.destroy(context.lock.compromised.reason);
     });
     this.#unfollowSignal = followAbort(context.signal, () => this.destroy(streamError(context.signal?.reason)));
-    this.#commit.settleRecorded();
   }
 
   /** The bytes of the object that are recorded: what another process could go on from. */

@@ -109,24 +109,6 @@ export class GroupCommit {
     await this.#tellOrRemove({ t: 'R' });
   }
 
-  /**
-   * Brings what an earlier process recorded to the disk, in the background: a sync that fails after that says nothing
-   * about it.
-   */
-  settleRecorded(): void {
-    const { ledger, journal } = this.#context;
-    if (journal === undefined || ledger.recordedBytes === 0) return;
-    this.#committing = this.#settle(journal.seq).finally(() => {
-      this.#committing = undefined;
-    });
-    this.#inBackground(this.#committing);
-  }
-
-  async #settle(seq: number): Promise<void> {
-    await this.syncData((part) => part.datasync());
-    this.#committedSeq = Math.max(this.#committedSeq, seq);
-  }
-
   /** Makes what was recorded so far durable. */
   commit(): Promise<void> {
     this.#committing ??= this.#commit().finally(() => {

@@ -3,7 +3,7 @@
 import { open, readdir, readFile, rename, stat, truncate } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ChecksumError, DiskError } from '../../src/errors.js';
+import { ChecksumError } from '../../src/errors.js';
 import { openCheckpointSink } from '../../src/index.js';
 import type { SinkSetup } from '../../src/sink/checkpoint-sink-options.js';
 import { resolveDestination } from '../../src/sink/destination.js';
@@ -100,36 +100,8 @@ describe('records that are not true any more are taken back on disk, or the jour
   });
 });
 
-describe('what an earlier process recorded', () => {
-  it.each(['file.datasync', 'file.sync', 'file.close'] as const)(
-    'is not forgotten because of the first %s of this one that fails',
-    async (op) => {
-      const path = await leave();
-      const fileOps = faultyFileOps();
-      const durability = op === 'file.datasync' ? 'strict' : 'checkpoint';
-      const sink = await openSink(path, objectOf(SIZE), { fileOps, durability });
-      fileOps.before = failing(op, '.part', 'EIO', 1);
-      for (const chunk of chunksOf(bytes, sink.missing())) sink.write(chunk);
-      await expect(sink.publish()).rejects.toMatchObject({ code: 'PS_ERR_DISK', cause: { code: 'EIO' } });
-      await sink.close();
-      expect(await remembered(path)).toEqual([first]);
-    },
-  );
-
-  it('is forgotten when it cannot be brought to the disk', async () => {
-    const path = await leave();
-    const fileOps = faultyFileOps(failing('file.datasync', '.part', 'EIO'));
-    const sink = await openSink(path, objectOf(SIZE), { fileOps });
-    // Other bytes need not wait for it.
-    for (const chunk of chunksOf(bytes, sink.missing())) sink.write(chunk);
-    await expect(sink.publish()).rejects.toThrow(DiskError);
-    await sink.close();
-    expect(fileOps.openFiles).toBe(0);
-    expect(await readdir(dirname(path))).not.toContain('model.bin.part.lock');
-    expect(await remembered(path)).toEqual([]);
-  });
-
-  it('and is found damaged is recorded no more', async () => {
+describe('a block of an earlier process', () => {
+  it('that is found damaged is recorded no more', async () => {
     const path = await leave([first, second]);
     await flipByte(path);
     const sink = await openSink(path, objectOf(SIZE));
@@ -138,7 +110,7 @@ describe('what an earlier process recorded', () => {
     expect(await remembered(path)).toEqual([{ start: 0, end: flipped.start }, second]);
   });
 
-  it('and is found damaged takes nothing with it that was recorded meanwhile', async () => {
+  it('that is found damaged takes nothing with it that was recorded meanwhile', async () => {
     const path = await leave();
     await flipByte(path);
     const sink = await openSink(path, objectOf(SIZE));
@@ -151,7 +123,7 @@ describe('what an earlier process recorded', () => {
     ]);
   });
 
-  it('and is found damaged can be fetched and recorded again', async () => {
+  it('that is found damaged can be fetched and recorded again', async () => {
     const path = await leave();
     await flipByte(path);
     const sink = await openSink(path, objectOf(SIZE));
@@ -160,7 +132,7 @@ describe('what an earlier process recorded', () => {
     expect(await remembered(path)).toEqual([first]);
   });
 
-  it('and is found damaged is found so by the next process, too, when the journal cannot take that', async () => {
+  it('that is found damaged is found so by the next process, too, when the journal cannot take that', async () => {
     const path = await leave();
     await flipByte(path);
     const fileOps = faultyFileOps();
