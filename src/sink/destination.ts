@@ -8,7 +8,7 @@ import { DestinationError, DiskError, InvalidOptionError } from '../errors.js';
 import { type FileOps, type FileStatus, nodeFileOps } from './file-ops.js';
 import { fitName, MAX_NAME_BYTES } from './fit-name.js';
 import { localName } from './local-name.js';
-import { statusOf } from './own-file.js';
+import { onDisk, statusOf } from './own-file.js';
 
 /** Absolute paths; their directory is a real path, so that two ways to write one destination come out the same. */
 export interface Destination {
@@ -233,12 +233,4 @@ async function lookAt(path: string, ops: FileOps): Promise<FileStatus | undefine
     if (error.code === 'ENOENT') return undefined;
     throw new DiskError(path, error);
   });
-}
-
-async function onDisk<T>(path: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw new DiskError(path, error);
-  }
 }

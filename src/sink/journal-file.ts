@@ -9,7 +9,7 @@ import { type FileOps, OPEN_EXISTING, OPEN_NEW, OPEN_TO_READ, type OpenFile } fr
 import { fitName } from './fit-name.js';
 import { decodeJournal, encodeJournal, type JournalState, MAX_JOURNAL_BYTES, recordedRuns } from './journal.js';
 import { encodeRecord, type HeaderRecord, type JournalRecord } from './journal-record.js';
-import { errorCode, isSameFile, linkProblem, ownerProblem, removeIfThere, statusOf } from './own-file.js';
+import { errorCode, isSameFile, linkProblem, onDisk, ownerProblem, removeIfThere, statusOf } from './own-file.js';
 import { syncDirectory } from './sync-directory.js';
 
 /** Where the next record goes. */
@@ -91,12 +91,6 @@ export class JournalFile {
     this.#closing ??= this.#queue.then(() => this.#file.close());
     await this.#closing;
   }
-}
-
-async function onDisk<T>(path: string, work: Promise<T>): Promise<T> {
-  return await work.catch((error: unknown) => {
-    throw new DiskError(path, error);
-  });
 }
 
 /** Reads the journal at `path`. Undefined when there is none, or when it is not a journal at all. */

@@ -45,6 +45,13 @@ export async function removeIfThere(ops: FileOps, path: string): Promise<void> {
   });
 }
 
+/** What `work` fails with becomes a DiskError about `path`. */
+export async function onDisk<T>(path: string, work: Promise<T>): Promise<T> {
+  return await work.catch((error: unknown) => {
+    throw new DiskError(path, error);
+  });
+}
+
 /** The code of a system error, for example ENOENT. */
 export function errorCode(error: unknown): string | undefined {
   const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
