@@ -8,7 +8,15 @@ import type { Part } from '../part.js';
 import { sleep } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
 import type { AttemptInfo } from './range-request.js';
-import { asksForFewer, backoffDelayMs, decideRetry, isRetryable, type RetryHistory } from './retry-policy.js';
+import {
+  afterFailure,
+  afterFreeRetry,
+  asksForFewer,
+  backoffDelayMs,
+  decideRetry,
+  FRESH,
+  isRetryable,
+} from './retry-policy.js';
 import { refusedRequestOf } from './store-request.js';
 
 /** What the loop is to do. */
@@ -26,13 +34,8 @@ export interface AttemptJob {
   readonly signal: AbortSignal;
 }
 
-const FRESH: RetryHistory = {
-  fruitlessAttempts: 0,
-  protocolErrors: 0,
-  credentialRefreshes: 0,
-  clockCorrections: 0,
-  staleConnections: 0,
-};
+/** What an attempt tells the source, unless the one before it was refused. */
+const FIRST: Omit<AttemptInfo, 'attempt' | 'signal'> = { reason: 'first' };
 
 /**
  * @throws PartFailedError when `retry.attempts` requests in a row brought no new byte; any other error as it is
@@ -40,7 +43,7 @@ const FRESH: RetryHistory = {
 export async function runAttempts(context: FetchContext, job: AttemptJob): Promise<void> {
   let history = FRESH;
   const { signal } = job;
-  let request: Omit<AttemptInfo, 'attempt' | 'signal'> = { reason: 'first' };
+  let request = FIRST;
   /** Counts what was charged: asking again with fresh credentials or on a fresh connection is the same attempt. */
   let number = 1;
   let isRetry = false;
@@ -54,34 +57,22 @@ export async function runAttempts(context: FetchContext, job: AttemptJob): Promi
       number = 1;
       isRetry = false;
       history = FRESH;
-      request = { reason: 'first' };
+      request = FIRST;
     } catch (error) {
       context.signal.throwIfAborted();
       if (job.isDone()) return;
       const isFruitless = job.position() === before;
-      if (!isFruitless) history = FRESH;
-      history = {
-        ...history,
-        fruitlessAttempts: history.fruitlessAttempts + (isFruitless ? 1 : 0),
-        protocolErrors: history.protocolErrors + (error instanceof ProtocolError ? 1 : 0),
-      };
+      const earlier = isFruitless ? history : FRESH;
+      const failed = afterFailure(earlier, error, isFruitless);
       if (asksForFewer(error)) context.gate.slowDown();
-      const decision = decideRetry(error, history, context.options.retry);
-      request =
-        decision.action === 'refresh-credentials'
-          ? { reason: 'expired', refused: refusedRequestOf(error) }
-          : { reason: 'first' };
-      if (decision.action === 'refresh-credentials' && context.source.canRefresh === false) throw error;
+      const decision = decideRetry(error, failed, context.options.retry);
+      const isRefresh = decision.action === 'refresh-credentials';
+      if (isRefresh && context.source.canRefresh === false) throw error;
       if (decision.action === 'fail') {
-        throw isRetryable(error) ? new PartFailedError(job.part(), history.fruitlessAttempts, error) : error;
+        throw isRetryable(error) ? new PartFailedError(job.part(), failed.fruitlessAttempts, error) : error;
       }
-      history = {
-        ...history,
-        fruitlessAttempts: history.fruitlessAttempts - (isFruitless && !decision.charged ? 1 : 0),
-        credentialRefreshes: history.credentialRefreshes + (decision.action === 'refresh-credentials' ? 1 : 0),
-        clockCorrections: history.clockCorrections + (decision.action === 'correct-clock' ? 1 : 0),
-        staleConnections: history.staleConnections + (decision.action === 'at-once' ? 1 : 0),
-      };
+      history = decision.charged ? failed : afterFreeRetry(earlier, decision.action);
+      request = isRefresh ? { reason: 'expired', refused: refusedRequestOf(error) } : FIRST;
       isRetry = true;
       if (decision.charged) number += 1;
       const delayMs =

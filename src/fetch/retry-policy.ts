@@ -7,7 +7,7 @@ import type { RetryOptions } from '../download-options.js';
 import { AccessDeniedError, NetworkError, ProtocolError, StoreError, TimeoutError } from '../errors.js';
 import { isCertificateError, isStaleConnection } from '../transport/network-failure.js';
 
-/** What the requests for one piece have been through. */
+/** What the requests for one piece have been through since one of them brought a byte. */
 export interface RetryHistory {
   /** Requests in a row that brought no new byte; one that brought some before it failed is not among them. */
   readonly fruitlessAttempts: number;
@@ -16,6 +16,23 @@ export interface RetryHistory {
   readonly clockCorrections: number;
   readonly staleConnections: number;
 }
+
+export const FRESH: RetryHistory = {
+  fruitlessAttempts: 0,
+  protocolErrors: 0,
+  credentialRefreshes: 0,
+  clockCorrections: 0,
+  staleConnections: 0,
+};
+
+/** No row applies for its first time any more. */
+const WORN_OUT: RetryHistory = {
+  fruitlessAttempts: 0,
+  protocolErrors: Number.POSITIVE_INFINITY,
+  credentialRefreshes: Number.POSITIVE_INFINITY,
+  clockCorrections: Number.POSITIVE_INFINITY,
+  staleConnections: Number.POSITIVE_INFINITY,
+};
 
 /** What to do about a failure; `charged`: it counts against `retry.attempts`. */
 export interface RetryDecision {
@@ -83,7 +100,26 @@ const TABLE: readonly Row[] = [
   },
 ];
 
-/** Decides about one failure. Everything that no row names fails at once. */
+/** The history with one more failure in it. `isFruitless`: the request that failed had brought no new byte. */
+export function afterFailure(history: RetryHistory, error: unknown, isFruitless: boolean): RetryHistory {
+  return {
+    ...history,
+    fruitlessAttempts: history.fruitlessAttempts + (isFruitless ? 1 : 0),
+    protocolErrors: history.protocolErrors + (error instanceof ProtocolError ? 1 : 0),
+  };
+}
+
+/** The history with one more retry in it that is not charged: the failure before it is not counted. */
+export function afterFreeRetry(history: RetryHistory, action: RetryDecision['action']): RetryHistory {
+  return {
+    ...history,
+    credentialRefreshes: history.credentialRefreshes + (action === 'refresh-credentials' ? 1 : 0),
+    clockCorrections: history.clockCorrections + (action === 'correct-clock' ? 1 : 0),
+    staleConnections: history.staleConnections + (action === 'at-once' ? 1 : 0),
+  };
+}
+
+/** Decides about one failure, which `history` counts already. Everything that no row names fails at once. */
 export function decideRetry(error: unknown, history: RetryHistory, options: RetryOptions): RetryDecision {
   const decision = TABLE.find((row) => row.matches(error, history))?.decision ?? FAIL;
   return decision.charged && history.fruitlessAttempts >= options.attempts ? FAIL : decision;
@@ -98,14 +134,7 @@ export function asksForFewer(error: unknown): boolean {
 
 /** True when more attempts of the same kind could have helped: the caller then sees a PartFailedError. */
 export function isRetryable(error: unknown): boolean {
-  const history = {
-    fruitlessAttempts: 0,
-    protocolErrors: 9,
-    credentialRefreshes: 1,
-    clockCorrections: 1,
-    staleConnections: 9,
-  };
-  return TABLE.find((row) => row.matches(error, history))?.decision === BACKOFF;
+  return TABLE.find((row) => row.matches(error, WORN_OUT))?.decision === BACKOFF;
 }
 
 /**
