@@ -22,7 +22,8 @@ export interface PublishContext {
   readonly durability?: Durability | undefined;
   readonly part: PartFile;
   readonly journal: JournalFile | undefined;
-  readonly commit: GroupCommit;
+  /** Brings to disk what is not there yet. */
+  readonly commit: Pick<GroupCommit, 'record' | 'end' | 'syncData'>;
   /** Rejects when the files are not ours any more. */
   checkFence(): Promise<void>;
   checkLock(): Promise<void>;

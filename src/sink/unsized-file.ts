@@ -6,11 +6,8 @@
 import { Writable } from 'node:stream';
 import { DiskError, ProtocolError } from '../errors.js';
 import type { PlacedChunk } from '../part.js';
-import { loadCrc } from '../verify/crc.js';
-import { BlockLedger } from './block-ledger.js';
 import { alreadyExists, type Destination, unsizedPartPath } from './destination.js';
 import { type FileOps, nodeFileOps, OPEN_NEW, type OpenFile } from './file-ops.js';
-import { GroupCommit } from './group-commit.js';
 import { readJournal, removeJournal } from './journal-file.js';
 import { removeLeftovers } from './leftovers.js';
 import type { DestinationLock } from './lock.js';
@@ -88,16 +85,14 @@ export async function openUnsizedFile(start: number, options: UnsizedFileOptions
       return writtenBytes;
     },
     async publish() {
-      whole = part();
-      const ledger = new BlockLedger(0, 1, await loadCrc('crc32'));
-      const nothing = { ops, ledger, part: whole, journal: undefined, durability: 'none' } as const;
-      const commit = new GroupCommit({
-        ...nothing,
-        checkFence,
-        onRecorded: ignore,
-        onFailure: ignore,
-      });
-      const naming = { ops, destination, overwrite, part: whole, journal: undefined, commit, signal };
+      const complete = part();
+      whole = complete;
+      const commit = {
+        record: nothing,
+        end: nothing,
+        syncData: (run: (part: PartFile) => Promise<void>) => run(complete),
+      };
+      const naming = { ops, destination, overwrite, part: complete, journal: undefined, commit, signal };
       await publishFile({ ...naming, checkFence, checkLock: () => lock.check() });
       isPublished = true;
       if (isKept) await removeLeftovers(options.destination, lock, ops);
@@ -135,5 +130,7 @@ async function hasRecord({ checkpointPath, besideCheckpointPath }: Destination, 
 function besideRecord(destination: Destination): Destination {
   return { ...destination, partPath: unsizedPartPath(destination) };
 }
+
+async function nothing(): Promise<void> {}
 
 function ignore(): void {}
