@@ -9,6 +9,7 @@ import type { ByteRange } from '../byte-range.js';
 import { isStrongEtag, type ObjectInfo } from '../object-info.js';
 import type { CrcAlgorithm } from '../verify/crc.js';
 import { blockBytesFor } from './block-ledger.js';
+import type { Destination } from './destination.js';
 import { type HeaderRecord, JOURNAL_VERSION } from './journal-record.js';
 
 /** What the file is to hold. */
@@ -17,8 +18,7 @@ export interface CheckpointSubject {
   readonly identity: string;
   readonly object: ObjectInfo;
   readonly range: ByteRange;
-  /** Absolute path of the destination. */
-  readonly path: string;
+  readonly destination: Pick<Destination, 'path'>;
   readonly allowUnvalidated: boolean;
 }
 
@@ -34,7 +34,7 @@ export function hashIdentity(identity: string): string {
 
 /** The first record of a new journal. */
 export function headerFor(subject: CheckpointSubject, crc: CrcAlgorithm): HeaderRecord {
-  const { identity, object, range, path } = subject;
+  const { identity, object, range, destination } = subject;
   return {
     t: 'H',
     v: JOURNAL_VERSION,
@@ -47,7 +47,7 @@ export function headerFor(subject: CheckpointSubject, crc: CrcAlgorithm): Header
     range: [range.start, range.end],
     block: blockBytesFor(range.end - range.start),
     crc,
-    base: bounded(basename(path)) ?? '',
+    base: bounded(basename(destination.path)) ?? '',
   };
 }
 

@@ -58,10 +58,12 @@ export interface SinkSetup extends CheckpointSinkOptions {
 }
 
 type Optional = 'lock' | 'destination' | 'signal' | 'onCheckpointed' | 'onObjectChanged';
-type Filled = Omit<SinkSetup, Optional>;
+type Filled = Omit<SinkSetup, Optional | 'fileOps'>;
 
 /** Options after the check: every default filled in. */
-export type CheckedSinkOptions = { [K in keyof Filled]-?: NonNullable<Filled[K]> } & Pick<SinkSetup, Optional>;
+export type CheckedSinkOptions = { [K in keyof Filled]-?: NonNullable<Filled[K]> } & Pick<SinkSetup, Optional> & {
+    readonly ops: FileOps;
+  };
 
 export const PUBLIC_SINK_KEYS: readonly (keyof CheckpointSinkOptions)[] = [
   'identity',
@@ -92,13 +94,14 @@ export function checkSinkOptions(object: ObjectInfo, options: SinkSetup = {}): C
   if (!Number.isSafeInteger(object?.size) || object.size < 0) {
     throw new InvalidOptionError('object', 'its size must be known before a file can be made of it');
   }
+  const { fileOps: ops = nodeFileOps, ...others } = options;
   const { identity = '', range = { start: 0, end: object.size }, checkpoint = true } = options;
   if (typeof identity !== 'string') refuse('identity', identity, 'a string');
   checkKeys('range', range, ['start', 'end']);
   const start = checkInteger('range.start', range.start, 0, object.size);
   const end = checkInteger('range.end', range.end, start, object.size);
   return {
-    ...options,
+    ...others,
     identity,
     range: { start, end },
     checkpoint: typeof checkpoint === 'boolean' ? checkpoint : checkText('checkpoint', checkpoint),
@@ -111,7 +114,7 @@ export function checkSinkOptions(object: ObjectInfo, options: SinkSetup = {}): C
       options.checksumAlgorithm ?? 'crc32',
       Object.keys(CRC_ALGORITHMS) as CrcAlgorithm[],
     ),
-    fileOps: options.fileOps ?? nodeFileOps,
+    ops,
     ...given('signal', options.signal, checkSignal),
     ...given('onCheckpointed', options.onCheckpointed, checkListener),
     ...given('onObjectChanged', options.onObjectChanged, checkListener),

@@ -59,11 +59,10 @@ export async function openCheckpointSink(
 
 /** The same for the verbs, which have resolved and locked the destination. */
 export async function openSink(path: string, object: ObjectInfo, options?: SinkSetup): Promise<CheckpointSink> {
-  const { lock: givenLock } = options ?? {};
-  let lock = givenLock;
+  let lock = options?.lock;
   try {
     const checked = checkSinkOptions(object, options);
-    const { fileOps: ops, lockWaitMs, signal } = checked;
+    const { ops, lockWaitMs, signal } = checked;
     signal?.throwIfAborted();
     // Whether the destination may be there is decided later: it may be what a crash kept us from reporting.
     const placing = { overwrite: true, checkpoint: checked.checkpoint };
@@ -71,11 +70,11 @@ export async function openSink(path: string, object: ObjectInfo, options?: SinkS
     const destination: Destination =
       checked.checkpoint === false ? { ...resolved, checkpointPath: undefined } : resolved;
     lock ??= await acquireDestinationLock(destination, { waitMs: lockWaitMs, signal, ops });
-    const subject = { ...checked, ops, object, destination, path: destination.path };
-    const opened = await openCheckpoint(subject).catch((error: unknown) => {
+    const request = { ...checked, object, destination };
+    const opened = await openCheckpoint(request).catch((error: unknown) => {
       throw isSystemError(error) ? new DiskError(destination.path, error) : error;
     });
-    return new CheckpointSink({ ...subject, ...opened, lock });
+    return new CheckpointSink({ ...request, ...opened, lock });
   } catch (error) {
     await lock?.release();
     throw error;

@@ -12,7 +12,10 @@ const size = 65_536 * MiB;
 
 function header(path: string) {
   const range = { start: 0, end: size };
-  return headerFor({ identity: '', object: objectOf(size), range, path, allowUnvalidated: false }, 'crc64ecma');
+  return headerFor(
+    { identity: '', object: objectOf(size), range, destination: { path }, allowUnvalidated: false },
+    'crc64ecma',
+  );
 }
 
 describe('the journal on disk', () => {
