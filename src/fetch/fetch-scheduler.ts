@@ -172,7 +172,7 @@ export async function fetchPieces(
   const openingConnection = async ({ part, piece, byteCount, run }: OpeningWork): Promise<void> => {
     announce.started(part);
     await (piece === undefined ? run() : watch(piece, run));
-    announce.fetched(part, piece === undefined ? byteCount : piece.position - piece.startedAt);
+    announce.fetched(part, piece === undefined ? byteCount : piece.position - piece.start);
     await connection();
   };
 

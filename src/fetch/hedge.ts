@@ -40,7 +40,7 @@ export function blend(
   const durationMs = Math.max(1, nowMs - piece.startedAtMs - piece.heldMs);
   const latest: UsualPiece = {
     // All of a short piece may come at once.
-    bytesPerMs: rateOf(piece, nowMs) ?? (piece.position - piece.startedAt) / durationMs,
+    bytesPerMs: rateOf(piece, nowMs) ?? (piece.position - piece.start) / durationMs,
     durationMs,
     firstByteMs: piece.first.atMs - piece.startedAtMs,
   };

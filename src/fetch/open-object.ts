@@ -30,7 +30,7 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
   });
   const onDiscovered = (found: Discovery) => {
     discovery = found;
-    piece.startedAt = found.range.start;
+    piece.start = found.range.start;
     piece.position = found.range.start;
     piece.end = found.range.end;
     piece.part = { index: 0, ...found.range };

@@ -38,7 +38,7 @@ export async function fetchPiece(
     } finally {
       taker.flush();
     }
-    const isCut = piece.position > piece.startedAt && piece.position < piece.end;
+    const isCut = piece.position > piece.start && piece.position < piece.end;
     // Invariant: a cut body of an object that could be another one by now is not continued.
     if (isCut && !mayJoin(context, binding))
       throw new PartFailedError(piece.part, 1, failure ?? new Error('cut short'));

@@ -5,11 +5,12 @@ import { monotonicMs } from '../time.js';
 
 export interface PieceProgress {
   part: Part;
+  /** Where the piece begins; like `position` and `end` an offset in the object. */
+  start: number;
   /** The next byte to come. Moves up only. */
   position: number;
   /** Where the piece ends. Moves down when somebody else fetches the rest. */
   end: number;
-  startedAt: number;
   readonly startedAtMs: number;
   /** When the first bytes came, and the byte after them. */
   first: { readonly atMs: number; readonly position: number } | undefined;
@@ -28,9 +29,9 @@ export function startPiece(part: Part, start: number, end: number, givenUp: numb
   const nowMs = monotonicMs();
   return {
     part,
+    start,
     position: start,
     end,
-    startedAt: start,
     startedAtMs: nowMs,
     first: undefined,
     movedAtMs: nowMs,
