@@ -1,4 +1,4 @@
-/** The two things that travel through the pipeline: what is to be fetched, and the bytes with their place. */
+/** The things that travel through the pipeline: what is to be fetched, and the bytes with their place. */
 
 import type { ByteRange } from './byte-range.js';
 import { InvalidOptionError } from './errors.js';
@@ -6,6 +6,11 @@ import { InvalidOptionError } from './errors.js';
 /** A planned range: one unit of fetching. `index` counts from 0 in ascending order of `start`. */
 export interface Part extends ByteRange {
   readonly index: number;
+}
+
+/** A slice of a part: what one reservation of the buffer budget covers and one ranged GET asks for. */
+export interface Piece extends ByteRange {
+  readonly part: Part;
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 
 import { type ByteRange, byteLength } from '../byte-range.js';
-import type { Part } from '../part.js';
+import type { Part, Piece } from '../part.js';
 import { afterPolling, monotonicMs } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
 import { blend, findTail, type Tail, type UsualPiece } from './hedge.js';
@@ -14,13 +14,6 @@ import { type PieceProgress, rateOf, startPiece } from './piece-progress.js';
 
 /** How often an idle connection looks for a tail that is worth taking over. */
 const HEDGE_CHECK_MS = 50;
-
-/** A slice of a part: what one reservation covers and one ranged GET asks for. */
-export interface ScheduledPiece {
-  readonly part: Part;
-  readonly start: number;
-  readonly end: number;
-}
 
 /** The response that discovered the object is the first piece. */
 export interface OpeningWork {
@@ -41,7 +34,7 @@ export type ReadLocal = (range: ByteRange) => Promise<Buffer | undefined>;
 
 export interface SchedulerOptions {
   /** In ascending order; taken one by one. */
-  readonly pieces: Iterator<ScheduledPiece, void>;
+  readonly pieces: Iterator<Piece, void>;
   /** Resolves when that many bytes may be requested; grants in the order of asking. */
   readonly acquire: (byteCount: number) => Promise<void>;
   readonly deliver: DeliverBytes;
@@ -89,7 +82,7 @@ export async function fetchPieces(
     gate.speedUp();
   };
 
-  const work = async (worker: Worker, { part, start, end }: ScheduledPiece, givenUp: number = 0): Promise<void> => {
+  const work = async (worker: Worker, { part, start, end }: Piece, givenUp: number = 0): Promise<void> => {
     const piece = startPiece(part, start, end, givenUp);
     announce.started(part);
     await watch(piece, () => fetchPiece(context, binding, piece, deliver));

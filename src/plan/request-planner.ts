@@ -1,18 +1,8 @@
-/**
- * Cuts parts into pieces: one piece is what one reservation of the buffer budget covers and one ranged GET asks for.
- * A part larger than the budget allows becomes several pieces. Pure, lazy, ascending.
- */
+/** Cuts parts into pieces: a part larger than the budget allows becomes several. Pure, lazy, ascending. */
 
 import { byteLength } from '../byte-range.js';
 import type { CheckedOptions } from '../options.js';
-import type { Part } from '../part.js';
-
-/** A slice of a part that is requested at once. */
-export interface Piece {
-  readonly part: Part;
-  readonly start: number;
-  readonly end: number;
-}
+import type { Part, Piece } from '../part.js';
 
 /** Pieces are not made smaller than this while the budget holds one of them: a request has a price. */
 const MIN_PIECE_BYTES = 256 * 1024;
