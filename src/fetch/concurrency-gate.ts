@@ -4,6 +4,7 @@
  */
 
 import { monotonicMs } from '../time.js';
+import { WaitingLine } from '../waiting-line.js';
 
 export interface ConcurrencyGate {
   /** Resolves when one more may work. */
@@ -27,15 +28,7 @@ export function createConcurrencyGate(maxConcurrency: number): ConcurrencyGate {
   let allowed = maxConcurrency;
   let inside = 0;
   let slowedAtMs = Number.NEGATIVE_INFINITY;
-  const waiting: (() => void)[] = [];
-  const letIn = () => {
-    while (inside < Math.floor(allowed)) {
-      const next = waiting.shift();
-      if (next === undefined) return;
-      inside += 1;
-      next();
-    }
-  };
+  const line = new WaitingLine();
   const tryEnter = () => {
     if (inside >= Math.floor(allowed)) return false;
     inside += 1;
@@ -46,22 +39,11 @@ export function createConcurrencyGate(maxConcurrency: number): ConcurrencyGate {
     enter(signal) {
       signal.throwIfAborted();
       if (tryEnter()) return Promise.resolve();
-      return new Promise((resolve, reject) => {
-        const onAbort = () => {
-          waiting.splice(waiting.indexOf(grant), 1);
-          reject(signal.reason);
-        };
-        const grant = () => {
-          signal.removeEventListener('abort', onAbort);
-          resolve();
-        };
-        signal.addEventListener('abort', onAbort, { once: true });
-        waiting.push(grant);
-      });
+      return line.join(1, signal);
     },
     leave() {
       inside -= 1;
-      letIn();
+      line.serve(tryEnter);
     },
     slowDown() {
       const nowMs = monotonicMs();
@@ -73,7 +55,7 @@ export function createConcurrencyGate(maxConcurrency: number): ConcurrencyGate {
     },
     speedUp() {
       allowed = Math.min(maxConcurrency, allowed + SPEED_UP_STEP);
-      letIn();
+      line.serve(tryEnter);
     },
     get allowed() {
       return Math.floor(allowed);
