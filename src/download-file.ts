@@ -4,8 +4,15 @@
  */
 
 import { pipeline } from 'node:stream/promises';
-import { type ByteRange, byteLength, totalLength } from './byte-range.js';
-import { announceVerification, type Download, finishDownload, restartDownload, startDownload } from './download.js';
+import { byteLength, totalLength } from './byte-range.js';
+import {
+  announceVerification,
+  type Download,
+  finishDownload,
+  restartDownload,
+  startDownload,
+  watchProgress,
+} from './download.js';
 import type { DownloadFileOptions } from './download-options.js';
 import type { DownloadResult } from './download-result.js';
 import { downloadUnsized } from './download-unsized.js';
@@ -18,7 +25,6 @@ import { openFileDownload, planAgain } from './open-file-download.js';
 import { checkKeys, checkPath } from './option-checks.js';
 import { checkOptions } from './options.js';
 import { orAborted } from './or-aborted.js';
-import { type ProgressMeter, startProgressMeter } from './progress-meter.js';
 import type { CheckpointSink } from './sink/checkpoint-sink.js';
 import { type Destination, resolveDestination } from './sink/destination.js';
 import { mayBePublished, peekCheckpoint } from './sink/peek-checkpoint.js';
@@ -92,7 +98,12 @@ async function downloadTo(
   if (opened.kind === 'whole') return await downloadWhole(place, download, opened).finally(opened.claim.release);
   const { opening, checks, sink, parts, resumedBytes } = opened;
   const { binding } = opening;
-  const meter = startMeter(download, opening.wanted, sink);
+  const totalBytes = byteLength(opening.wanted);
+  const meter = watchProgress(
+    download,
+    () => totalBytes - totalLength(sink.missing()),
+    () => totalBytes,
+  );
   try {
     const recheck = sink.recheck(context.signal);
     recheck.catch(() => {});
@@ -134,19 +145,6 @@ async function findPlace(to: string | { directory: string }, { source, options }
   const remembered = await peekCheckpoint(place, source.identity);
   if (remembered !== undefined && (await mayBePublished(place, remembered))) return place;
   return await resolveDestination(to, source.name, { overwrite, checkpoint });
-}
-
-function startMeter({ context, shown }: Download, wanted: ByteRange, sink: CheckpointSink): ProgressMeter {
-  const totalBytes = byteLength(wanted);
-  return startProgressMeter(
-    {
-      transferredBytes: () => context.counters.transferredBytes,
-      completedBytes: () => totalBytes - totalLength(sink.missing()),
-      totalBytes: () => totalBytes,
-    },
-    (progress) => context.emit('progress', progress),
-    shown,
-  );
 }
 
 function checkDestination(destination: unknown): string | { directory: string } {

@@ -7,7 +7,7 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { prematureClose, streamError } from './abort-error.js';
 import { createDeferred } from './deferred.js';
-import { announceVerification, type Download, finishDownload, startDownload } from './download.js';
+import { announceVerification, type Download, finishDownload, startDownload, watchProgress } from './download.js';
 import type { DownloadStreamOptions } from './download-options.js';
 import type { DownloadResult, Verification } from './download-result.js';
 import { ObjectChangedError } from './errors.js';
@@ -17,7 +17,6 @@ import type { ObjectInfo } from './object-info.js';
 import { type CheckedOptions, checkOptions } from './options.js';
 import { createReassembler } from './order/reassembler.js';
 import { type OrderedFlow, openOrderedFlow } from './ordered-flow.js';
-import { startProgressMeter } from './progress-meter.js';
 import { asSource } from './source/as-source.js';
 import type { ObjectSource } from './source/source.js';
 import { createOrderedVerifier } from './verify/ordered-verifier.js';
@@ -154,13 +153,10 @@ class OrderedDownload extends Readable implements DownloadStream {
     const { context } = this.#download;
     const { wanted } = opening;
     const verifier = await createOrderedVerifier(checks);
-    const meter = startProgressMeter(
-      {
-        transferredBytes: () => context.counters.transferredBytes,
-        completedBytes: () => this.#deliveredBytes,
-        totalBytes: () => Math.min(wanted.end, opening.object.size) - wanted.start,
-      },
-      (progress) => context.emit('progress', progress),
+    const meter = watchProgress(
+      this.#download,
+      () => this.#deliveredBytes,
+      () => Math.min(wanted.end, opening.object.size) - wanted.start,
     );
     try {
       const output = new Writable({

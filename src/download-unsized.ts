@@ -1,12 +1,11 @@
 /** The file of an object whose size only its end tells: one plain response, written and checked in order. */
 
 import { pipeline } from 'node:stream/promises';
-import { announceVerification, type Download, finishDownload, plan } from './download.js';
+import { announceVerification, type Download, finishDownload, plan, watchProgress } from './download.js';
 import type { DownloadResult } from './download-result.js';
 import { payRateLimit } from './fetch/rate-limit.js';
 import { createFetchStream } from './fetch-parts.js';
 import type { UnsizedDownload } from './open-file-download.js';
-import { startProgressMeter } from './progress-meter.js';
 import type { Destination } from './sink/destination.js';
 import { openUnsizedFile } from './sink/unsized-file.js';
 import { createOrderedVerifier } from './verify/ordered-verifier.js';
@@ -28,14 +27,10 @@ export async function downloadUnsized(
     await lock.release();
     throw error;
   });
-  const meter = startProgressMeter(
-    {
-      transferredBytes: () => context.counters.transferredBytes,
-      completedBytes: () => file.writtenBytes,
-      totalBytes: () => Math.min(wanted.end, opening.object.size) - wanted.start,
-    },
-    (progress) => context.emit('progress', progress),
-    download.shown,
+  const meter = watchProgress(
+    download,
+    () => file.writtenBytes,
+    () => Math.min(wanted.end, opening.object.size) - wanted.start,
   );
   try {
     const parts = plan(context, opening);

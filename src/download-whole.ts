@@ -1,10 +1,9 @@
 /** The file of a small object whose bytes have all come with the first response: verify > publish. */
 
-import { announceVerification, type Download, finishDownload, plan } from './download.js';
+import { announceVerification, type Download, finishDownload, plan, watchProgress } from './download.js';
 import type { DownloadResult } from './download-result.js';
 import { payRateLimit } from './fetch/rate-limit.js';
 import type { WholeDownload } from './open-file-download.js';
-import { startProgressMeter } from './progress-meter.js';
 import type { Destination } from './sink/destination.js';
 import { publishWholeFile } from './sink/whole-file.js';
 import { recycleBytes } from './transport/slab.js';
@@ -21,14 +20,10 @@ export async function downloadWhole(
   const chunks: Buffer[] = [];
   let isPublished = false;
   const length = wanted.end - wanted.start;
-  const meter = startProgressMeter(
-    {
-      transferredBytes: () => context.counters.transferredBytes,
-      completedBytes: () => (isPublished ? length : 0),
-      totalBytes: () => length,
-    },
-    (progress) => context.emit('progress', progress),
-    download.shown,
+  const meter = watchProgress(
+    download,
+    () => (isPublished ? length : 0),
+    () => length,
   );
   try {
     const [part] = plan(context, opening);

@@ -13,7 +13,7 @@ import type { CheckedOptions } from './options.js';
 import type { Part } from './part.js';
 import { choosePartSize, createPartPlan, type PartPlan } from './plan/part-planner.js';
 import { pieceBytesFor } from './plan/request-planner.js';
-import type { ShownProgress } from './progress-meter.js';
+import { type ProgressMeter, type ShownProgress, startProgressMeter } from './progress-meter.js';
 import type { ObjectSource } from './source/source.js';
 import { monotonicMs } from './time.js';
 import { planVerification, type VerificationPlan } from './verify/verification.js';
@@ -73,6 +73,20 @@ export function plan(
 function sequentialPlan(range: ByteRange): PartPlan {
   const parts: Part[] = range.start < range.end ? [{ index: 0, ...range }] : [];
   return { count: parts.length, [Symbol.iterator]: () => parts[Symbol.iterator]() };
+}
+
+/** Emits `progress` from now on. */
+export function watchProgress(
+  { context, shown }: Download,
+  completedBytes: () => number,
+  totalBytes: () => number,
+): ProgressMeter {
+  const transferredBytes = () => context.counters.transferredBytes;
+  return startProgressMeter(
+    { transferredBytes, completedBytes, totalBytes },
+    (progress) => context.emit('progress', progress),
+    shown,
+  );
 }
 
 /** What will be compared at the end. */
