@@ -20,22 +20,28 @@ import {
 import { createCheckedBody, readWholeObject, type SeenPrefix, unsatisfiable } from './sequential-request.js';
 import { type StoreResponse, sendStoreRequest } from './store-request.js';
 
-/** What the caller of the download asked for, and where to begin. */
-export interface Wanted {
+/** What the first request is for, and how it is made. */
+export interface FirstRequest {
+  /** The bytes that the caller of the download asked for. */
   readonly range: { readonly start: number; readonly end: number | undefined };
   /** The bytes to ask for first; a resumed download begins where its checkpoint ends. */
   readonly first: ByteRange;
   /** Only the head is wanted: whether parts could be put together does not matter. */
   readonly isProbe?: boolean;
+  /** Without `Range`. */
+  readonly isPlain?: boolean;
 }
 
 /** What the first answer told. */
 export interface Discovery {
+  /** `size` is NaN when the server tells it only by the end of the body. */
   readonly object: ObjectInfo;
   readonly binding: ObjectBinding;
   /** A redirect led to a place that is not the source's: see `ObjectSource.checksum`. */
   readonly isElsewhere: boolean;
+  /** `sequential`: this one response brings everything; ranged GETs would be ignored, or could mix versions. */
   readonly mode: 'ranged' | 'sequential';
+  /** The bytes of the object that the download is about; `end` is Infinity while the size is unknown. */
   readonly wanted: ByteRange;
   /** The bytes that this answer is to bring. */
   readonly range: ByteRange;
@@ -50,8 +56,7 @@ export type OtherWay = 'plain GET' | 'from the start' | 'empty object';
  */
 export async function requestFirst(
   context: FetchContext,
-  wanted: Wanted,
-  isPlain: boolean,
+  asked: FirstRequest,
   info: AttemptInfo,
   seen: SeenPrefix,
   take: TakeBytes,
@@ -62,7 +67,7 @@ export async function requestFirst(
   let isSaidEmpty = false;
   let body = createBodyCounter(take);
   const conditions = conditionHeaders(context.options.conditions);
-  const range: Record<string, string> = isPlain ? {} : { range: formatRangeHeader(wanted.first) };
+  const range: Record<string, string> = asked.isPlain ? {} : { range: formatRangeHeader(asked.first) };
   try {
     await sendStoreRequest(
       context,
@@ -70,8 +75,8 @@ export async function requestFirst(
       {
         onHead(head, flow) {
           checkPlainBody(undefined, head, context.source);
-          const discovery = readDiscovery(context, head, wanted, isPlain);
-          otherWay = needsPlainGet(context, wanted, discovery) ? 'plain GET' : undefined;
+          const discovery = readDiscovery(context, head, asked);
+          otherWay = needsPlainGet(context, asked, discovery) ? 'plain GET' : undefined;
           if (otherWay !== undefined) return;
           const { range, object, mode } = discovery;
           isUnsized = Number.isNaN(object.size);
@@ -90,15 +95,15 @@ export async function requestFirst(
         onBytes: (bytes) => (otherWay === undefined ? body.onBytes(bytes) : 'done'),
         onRefusal(head) {
           // To a plain GET it is a refusal like any other.
-          if (head.statusCode !== 416 || isPlain) return;
+          if (head.statusCode !== 416 || asked.isPlain) return;
           const size = parseUnsatisfiedRange(singleHeader(head.headers, 'content-range') ?? '');
           isSaidEmpty = size === 0;
-          otherWay = afterUnsatisfied(size, wanted);
+          otherWay = afterUnsatisfied(size, asked);
         },
       },
     );
     // Without a length only the end of the body tells that the range begins behind it.
-    const { start } = wanted.range;
+    const { start } = asked.range;
     if (isUnsized && body.unskipped > 0) throw unsatisfiable(start, start - body.unskipped);
     body.checkComplete();
   } catch (error) {
@@ -112,11 +117,11 @@ export async function requestFirst(
   return undefined;
 }
 
-function readDiscovery(context: FetchContext, head: StoreResponse, wanted: Wanted, isPlain: boolean): Discovery {
-  const { start, end } = wanted.range;
+function readDiscovery(context: FetchContext, head: StoreResponse, asked: FirstRequest): Discovery {
+  const { start, end } = asked.range;
   const { isElsewhere } = head;
-  if (head.statusCode === 206 && !isPlain) {
-    const sent = checkContentRange(head.headers, wanted.first);
+  if (head.statusCode === 206 && !asked.isPlain) {
+    const sent = checkContentRange(head.headers, asked.first);
     if (sent.total === undefined) throw new ProtocolError('the server does not tell the size of the object');
     const object = readObjectInfo(head.headers, sent.total, head.conceal);
     const binding = bindObject(object);
@@ -124,7 +129,7 @@ function readDiscovery(context: FetchContext, head: StoreResponse, wanted: Wante
     const range = { start: sent.start, end: Math.min(sent.end, wantedEnd) };
     const isAll = sent.start === start && range.end === wantedEnd;
     // Invariant: where no ETag tells versions apart, an answer that brings all is only continued behind its own bytes.
-    const mode = isAll && !mayJoin(context, binding) && !wanted.isProbe ? 'sequential' : 'ranged';
+    const mode = isAll && !mayJoin(context, binding) && !asked.isProbe ? 'sequential' : 'ranged';
     return { object, binding, isElsewhere, mode, wanted: { start, end: wantedEnd }, range };
   }
   if (head.statusCode !== 200) throw new ProtocolError(`the server answered ${head.statusCode} to the first GET`);
@@ -146,15 +151,15 @@ function readDiscovery(context: FetchContext, head: StoreResponse, wanted: Wante
 /** Invariant: without a strong ETag, bytes of two responses are never put together unless the caller allows it. */
 function needsPlainGet(
   context: FetchContext,
-  wanted: Wanted,
-  { mode, binding, range, wanted: all }: Discovery,
+  { first, isProbe }: FirstRequest,
+  { mode, binding, range, wanted }: Discovery,
 ): boolean {
-  if (wanted.isProbe || mode === 'sequential' || mayJoin(context, binding)) return false;
-  return wanted.first.start !== all.start || range.end !== all.end;
+  if (isProbe || mode === 'sequential' || mayJoin(context, binding)) return false;
+  return first.start !== wanted.start || range.end !== wanted.end;
 }
 
 /** `size` is what the refusal says of the object, if anything. */
-function afterUnsatisfied(size: number | undefined, { range, first }: Wanted): OtherWay | undefined {
+function afterUnsatisfied(size: number | undefined, { range, first }: FirstRequest): OtherWay | undefined {
   if (first.start > range.start) return 'from the start';
   return range.start === 0 && (size ?? 0) === 0 ? 'empty object' : undefined;
 }

@@ -3,10 +3,11 @@
  * response open for the pipeline; continues it where it is cut. Refuses an object that is not of one version.
  */
 
+import { createDeferred } from '../deferred.js';
 import type { ObjectInfo } from '../object-info.js';
-import { after, type Timer } from '../time.js';
+import { after } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
-import { type Discovery, requestFirst, type Wanted } from './first-request.js';
+import { type Discovery, type FirstRequest, requestFirst } from './first-request.js';
 import { createHoldingQueue, type Opening } from './opening.js';
 import { createPieceTaker, runPiece } from './part-fetcher.js';
 import { startPiece } from './piece-progress.js';
@@ -14,27 +15,23 @@ import { type AttemptInfo, requestRange } from './range-request.js';
 import { requestSequential, type SeenPrefix, unsatisfiable } from './sequential-request.js';
 
 /** Opens the object: resolves as soon as the head of the first good response is there. */
-export async function openObject(context: FetchContext, wanted: Wanted): Promise<Opening> {
-  let asked = wanted;
-  let isPlain = false;
+export async function openObject(context: FetchContext, request: FirstRequest): Promise<Opening> {
+  let asked = request;
   let isAbandoned = false;
   let discovery: Discovery | undefined;
   let sealed: ObjectInfo | undefined;
   const seen: SeenPrefix = { range: undefined, start: 0, end: 0, crc: 0 };
-  const { start, end } = wanted.first;
+  const { start, end } = request.first;
   const piece = startPiece({ index: 0, start, end }, start, end);
   const queue = createHoldingQueue(context.options.bufferBytes);
-  let onKnown = () => {};
-  const known = new Promise<void>((resolve) => {
-    onKnown = resolve;
-  });
+  const known = createDeferred<void>();
   const onDiscovered = (found: Discovery) => {
     discovery = found;
     piece.start = found.range.start;
     piece.position = found.range.start;
     piece.end = found.range.end;
     piece.part = { index: 0, ...found.range };
-    onKnown();
+    known.resolve();
   };
 
   const attempt = async (info: AttemptInfo): Promise<void> => {
@@ -42,10 +39,9 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
     const take: typeof taker.take = (bytes, flow) => !isAbandoned && taker.take(bytes, flow);
     try {
       if (discovery === undefined) {
-        const otherWay = await requestFirst(context, asked, isPlain, info, seen, take, onDiscovered);
+        const otherWay = await requestFirst(context, asked, info, seen, take, onDiscovered);
         if (otherWay === undefined) return;
-        if (otherWay === 'plain GET') isPlain = true;
-        else asked = beginning(wanted);
+        asked = otherWay === 'plain GET' ? { ...asked, isPlain: true } : beginning(asked);
         return attempt(info);
       }
       if (discovery.mode === 'sequential') {
@@ -72,18 +68,14 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
   const finished = runPiece(context, piece, attemptAndSeal, isDone, () => isTaken);
   // Whoever takes the opening sees its failure; before that it must not count as unhandled.
   finished.catch(() => {});
-  await Promise.race([known, finished]);
+  await Promise.race([known.promise, finished]);
   const found = discovery as Discovery | undefined;
   if (found === undefined) throw new Error('unreachable: an opening is known or has failed');
   return {
+    ...found,
     get object() {
       return sealed ?? found.object;
     },
-    binding: found.binding,
-    isElsewhere: found.isElsewhere,
-    mode: found.mode,
-    wanted: found.wanted,
-    range: found.range,
     piece,
     deliverTo(deliver, part) {
       piece.part = part;
@@ -93,12 +85,10 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
     },
     async isWholeWithin(limitMs) {
       if (!isDone()) {
-        let timer: Timer | undefined;
-        const over = new Promise<void>((resolve) => {
-          timer = after(limitMs, resolve);
-        });
-        await Promise.race([finished, over]).catch(() => {});
-        timer?.stop();
+        const over = createDeferred<void>();
+        const timer = after(limitMs, over.resolve);
+        await Promise.race([finished, over.promise]).catch(() => {});
+        timer.stop();
       }
       return isDone();
     },
@@ -110,6 +100,6 @@ export async function openObject(context: FetchContext, wanted: Wanted): Promise
 }
 
 /** The same request for the beginning of the wanted bytes: what a checkpoint remembered is no longer there. */
-function beginning({ range, first }: Wanted): Wanted {
+function beginning({ range, first }: FirstRequest): FirstRequest {
   return { range, first: { start: range.start, end: range.start + (first.end - first.start) } };
 }

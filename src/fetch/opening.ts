@@ -3,26 +3,14 @@
  * takes them, then passed straight through. Holds the connection rather than more bytes than the budget allows.
  */
 
-import type { ByteRange } from '../byte-range.js';
-import type { ObjectInfo } from '../object-info.js';
+import { createDeferred } from '../deferred.js';
 import type { Part } from '../part.js';
-import type { ObjectBinding } from './object-binding.js';
+import type { Discovery } from './first-request.js';
 import type { DeliverBytes } from './part-fetcher.js';
 import type { PieceProgress } from './piece-progress.js';
 
 /** A discovered object, and the response that is bringing its first bytes. */
-export interface Opening {
-  /** `size` is NaN when the server tells it only by the end of the body. */
-  readonly object: ObjectInfo;
-  readonly binding: ObjectBinding;
-  /** A redirect led to a place that is not the source's. */
-  readonly isElsewhere: boolean;
-  /** `sequential`: this one response brings everything; ranged GETs would be ignored, or could mix versions. */
-  readonly mode: 'ranged' | 'sequential';
-  /** The bytes of the object that the download is about; `end` is Infinity while the size is unknown. */
-  readonly wanted: ByteRange;
-  /** The bytes that this opening brings, continuing a cut body. */
-  readonly range: ByteRange;
+export interface Opening extends Discovery {
   /** How far it is. Of a ranged opening the tail may be taken over. */
   readonly piece: PieceProgress;
   /** Hands over what has come and what comes, as bytes of `part`. Resolves when all were delivered. Call it once. */
@@ -44,23 +32,23 @@ export function createHoldingQueue(maxBytes: number): HoldingQueue {
   let receiver: DeliverBytes | undefined;
   let kept: { offset: number; bytes: Buffer }[] = [];
   let keptBytes = 0;
-  let letGo = () => {};
-  const attached = new Promise<void>((resolve) => {
-    letGo = resolve;
-  });
+  const attached = createDeferred<void>();
   return {
     deliver(offset, bytes) {
       if (receiver !== undefined) return receiver(offset, bytes);
       kept.push({ offset, bytes });
       keptBytes += bytes.length;
-      return keptBytes >= maxBytes ? attached : undefined;
+      return keptBytes >= maxBytes ? attached.promise : undefined;
     },
     attach(deliver) {
       receiver = deliver;
       const holds = kept.map(({ offset, bytes }) => deliver(offset, bytes)).filter((hold) => hold !== undefined);
       kept = [];
       // An abort ends the wait, too, and is told elsewhere.
-      void Promise.all(holds).then(letGo, letGo);
+      void Promise.all(holds).then(
+        () => attached.resolve(),
+        () => attached.resolve(),
+      );
     },
   };
 }
