@@ -7,7 +7,6 @@ import { PartFailedError, ProtocolError } from '../errors.js';
 import type { Part } from '../part.js';
 import { sleep } from '../time.js';
 import type { FetchContext } from './fetch-context.js';
-import type { AttemptInfo } from './range-request.js';
 import {
   afterFailure,
   afterFreeRetry,
@@ -17,7 +16,7 @@ import {
   FRESH,
   isRetryable,
 } from './retry-policy.js';
-import { refusedRequestOf } from './store-request.js';
+import { type AttemptInfo, refusedRequestOf } from './store-request.js';
 
 /** What the loop is to do. */
 export interface AttemptJob {

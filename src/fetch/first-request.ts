@@ -10,15 +10,9 @@ import { type ObjectInfo, readObjectInfo, singleHeader } from '../object-info.js
 import type { FetchContext } from './fetch-context.js';
 import { requestEmptyObject } from './head-request.js';
 import { bindObject, checkPlainBody, mayJoin, type ObjectBinding } from './object-binding.js';
-import {
-  type AttemptInfo,
-  checkContentRange,
-  createBodyCounter,
-  isOfUnknownLength,
-  type TakeBytes,
-} from './range-request.js';
+import { checkContentRange, createBodyCounter, isOfUnknownLength, type TakeBytes } from './range-request.js';
 import { createCheckedBody, readWholeObject, type SeenPrefix, unsatisfiable } from './sequential-request.js';
-import { type StoreResponse, sendStoreRequest } from './store-request.js';
+import { type AttemptInfo, type StoreRequest, type StoreResponse, sendStoreRequest } from './store-request.js';
 
 /** What the first request is for, and how it is made. */
 export interface FirstRequest {
@@ -66,12 +60,12 @@ export async function requestFirst(
   let isUnsized = false;
   let isSaidEmpty = false;
   let body = createBodyCounter(take);
-  const conditions = conditionHeaders(context.options.conditions);
+  const conditional = conditionalHeaders(context.options.conditions);
   const range: Record<string, string> = asked.isPlain ? {} : { range: formatRangeHeader(asked.first) };
   try {
     await sendStoreRequest(
       context,
-      { method: 'GET', headers: { ...range, ...conditions.headers }, conditions: conditions.names, ...info },
+      { method: 'GET', ...conditional, headers: { ...range, ...conditional.headers }, ...info },
       {
         onHead(head, flow) {
           checkPlainBody(undefined, head, context.source);
@@ -110,7 +104,7 @@ export async function requestFirst(
     if (otherWay === undefined) throw error;
   }
   if (otherWay !== 'empty object') return otherWay;
-  const found = await requestEmptyObject(context, info, conditions.headers, conditions.names, isSaidEmpty);
+  const found = await requestEmptyObject(context, info, conditional, isSaidEmpty);
   if (found === undefined) return 'plain GET';
   const empty = { start: 0, end: 0 };
   onDiscovered({ ...found, binding: bindObject(found.object), mode: 'ranged', wanted: empty, range: empty });
@@ -164,7 +158,8 @@ function afterUnsatisfied(size: number | undefined, { range, first }: FirstReque
   return range.start === 0 && (size ?? 0) === 0 ? 'empty object' : undefined;
 }
 
-function conditionHeaders(conditions: Conditions): { names: string[]; headers: Record<string, string> } {
+/** The headers that carry the caller's conditions, and the names of the conditions. */
+function conditionalHeaders(conditions: Conditions): Pick<StoreRequest, 'headers' | 'conditions'> {
   const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = conditions;
   const headers: Record<string, string> = {
     ...(ifMatch !== undefined && { 'if-match': ifMatch }),
@@ -173,5 +168,5 @@ function conditionHeaders(conditions: Conditions): { names: string[]; headers: R
     ...(ifUnmodifiedSince && { 'if-unmodified-since': ifUnmodifiedSince.toUTCString() }),
   };
   const names = Object.entries(conditions).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-  return { names, headers };
+  return { headers, conditions: names };
 }

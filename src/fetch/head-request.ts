@@ -3,10 +3,11 @@
 import { AccessDeniedError, type DownloadError, NotFoundError, ProtocolError, StoreError } from '../errors.js';
 import { type ObjectInfo, readObjectInfo } from '../object-info.js';
 import type { FetchContext } from './fetch-context.js';
-import { type AttemptInfo, parseContentLength } from './range-request.js';
-import { sendStoreRequest } from './store-request.js';
+import { parseContentLength } from './range-request.js';
+import { type AttemptInfo, type StoreRequest, sendStoreRequest } from './store-request.js';
 
 /**
+ * @param conditional - the caller's conditions
  * @param isSaidEmpty - the 416 said that the object has no bytes
  * @returns undefined when that is not certain, or HEAD is refused (as by a URL presigned for GET): a plain GET will tell
  * @throws ProtocolError when the object is not empty after all
@@ -14,15 +15,14 @@ import { sendStoreRequest } from './store-request.js';
 export async function requestEmptyObject(
   context: FetchContext,
   info: AttemptInfo,
-  headers: Readonly<Record<string, string>>,
-  conditions: readonly string[],
+  conditional: Pick<StoreRequest, 'headers' | 'conditions'>,
   isSaidEmpty: boolean,
 ): Promise<{ object: ObjectInfo; isElsewhere: boolean } | undefined> {
   let found: { object: ObjectInfo; isElsewhere: boolean } | undefined;
   try {
     await sendStoreRequest(
       context,
-      { method: 'HEAD', headers, conditions, ...info },
+      { method: 'HEAD', ...conditional, ...info },
       {
         onHead(head) {
           const length = parseContentLength(head.headers);

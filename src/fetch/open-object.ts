@@ -11,8 +11,9 @@ import { type Discovery, type FirstRequest, requestFirst } from './first-request
 import { createHoldingQueue, type Opening } from './opening.js';
 import { createPieceTaker, runPiece } from './part-fetcher.js';
 import { startPiece } from './piece-progress.js';
-import { type AttemptInfo, requestRange } from './range-request.js';
+import { requestRange } from './range-request.js';
 import { requestSequential, type SeenPrefix, unsatisfiable } from './sequential-request.js';
+import type { AttemptInfo } from './store-request.js';
 
 /** Opens the object: resolves as soon as the head of the first good response is there. */
 export async function openObject(context: FetchContext, request: FirstRequest): Promise<Opening> {

@@ -13,8 +13,9 @@ import { createChunkGatherer } from './chunk-gatherer.js';
 import type { FetchContext } from './fetch-context.js';
 import { mayJoin, type ObjectBinding } from './object-binding.js';
 import { holdPiece, letGoPiece, movePiece, type PieceProgress } from './piece-progress.js';
-import { type AttemptInfo, requestRange, type TakeBytes } from './range-request.js';
+import { requestRange, type TakeBytes } from './range-request.js';
 import { payRateLimit } from './rate-limit.js';
+import type { AttemptInfo } from './store-request.js';
 
 /** Takes bytes and their offset in the object. A promise: the connection is not read until it resolves. */
 export type DeliverBytes = (offset: number, bytes: Buffer) => Promise<void> | undefined;

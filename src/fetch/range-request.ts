@@ -12,21 +12,11 @@ import {
 } from '../byte-range.js';
 import { NetworkError, ObjectChangedError, ProtocolError } from '../errors.js';
 import { type ResponseHeaders, singleHeader } from '../object-info.js';
-import type { SourceRequest } from '../source/source.js';
 import type { ResponseHead } from '../transport/exchange.js';
 import type { Flow } from '../transport/flow.js';
 import type { FetchContext } from './fetch-context.js';
 import { checkPlainBody, checkSameObject, type ObjectBinding, otherEtag, pinningHeaders } from './object-binding.js';
-import { sendStoreRequest } from './store-request.js';
-
-/** How one attempt presents itself to the source. */
-export interface AttemptInfo {
-  readonly attempt: number;
-  readonly reason: 'first' | 'expired';
-  readonly refused?: SourceRequest | undefined;
-  /** Ends this request. */
-  readonly signal: AbortSignal;
-}
+import { type AttemptInfo, sendStoreRequest } from './store-request.js';
 
 /** Takes bytes in order. Returns false when no more are wanted. */
 export type TakeBytes = (bytes: Buffer, flow: Flow) => boolean;

@@ -14,7 +14,6 @@ import type { Flow } from '../transport/flow.js';
 import type { FetchContext } from './fetch-context.js';
 import { checkPlainBody, checkSameObject, isValidated, type ObjectBinding, pinningHeaders } from './object-binding.js';
 import {
-  type AttemptInfo,
   type BodyCounter,
   checkContentRange,
   createBodyCounter,
@@ -23,7 +22,7 @@ import {
   refuseChanged,
   type TakeBytes,
 } from './range-request.js';
-import { type StoreResponse, sendStoreRequest } from './store-request.js';
+import { type AttemptInfo, type StoreResponse, sendStoreRequest } from './store-request.js';
 
 /** The object's bytes from where the first response began up to where any response got, by their checksum. */
 export interface SeenPrefix {

@@ -23,15 +23,13 @@ import { createStoreError } from './store-error.js';
 /** Under a rate limit the bytes come in portions: of all connections together a tenth of a second's, within this. */
 const LIMITED_READ_BYTES = { min: 4 * 1024, max: 64 * 1024 };
 
-export interface StoreRequest {
+/** How one attempt presents itself to the source; `signal` ends this attempt alone. */
+export type AttemptInfo = Pick<RequestContext, 'attempt' | 'reason' | 'refused' | 'signal'>;
+
+export interface StoreRequest extends AttemptInfo {
   readonly method: 'GET' | 'HEAD';
   /** The pipeline's own headers, lower-case; they win over the source's. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly attempt: number;
-  readonly reason: 'first' | 'expired';
-  /** With `expired`: the request that was refused. */
-  readonly refused?: SourceRequest | undefined;
-  readonly signal: AbortSignal;
   /** The caller's conditions among the headers, to name them when one fails. */
   readonly conditions?: readonly string[];
 }
