@@ -113,7 +113,7 @@ export function createPieceTaker(
       const useful = bytes.subarray(0, Math.max(0, piece.end - piece.position));
       movePiece(piece, useful.length);
       gatherer.add(useful);
-      const pauseMs = context.rateLimit?.spend(0) ?? 0;
+      const pauseMs = context.rateLimit?.pauseMs() ?? 0;
       // Invariant: a caller's dispatcher is not paused for a rate limit: undici's parser, paused, cannot bear every end.
       if (pauseMs >= 1 && context.options.dispatcher === undefined) holdUntil(sleep(pauseMs, context.signal));
       return piece.position < piece.end;

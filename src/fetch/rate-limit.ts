@@ -9,8 +9,10 @@ import { monotonicMs, sleep } from '../time.js';
 const BURST_MS = 100;
 
 export interface RateLimit {
-  /** Accounts for bytes that have arrived; returns how many milliseconds to stop reading, 0 for not at all. */
-  spend(byteCount: number): number;
+  /** Accounts for bytes that have arrived. */
+  spend(byteCount: number): void;
+  /** How many milliseconds to stop reading for what has arrived; 0 for not at all. */
+  pauseMs(): number;
 }
 
 export function createRateLimit(bytesPerSecond: number): RateLimit {
@@ -18,10 +20,9 @@ export function createRateLimit(bytesPerSecond: number): RateLimit {
   let spentUntilMs = monotonicMs();
   return {
     spend(byteCount) {
-      const now = monotonicMs();
-      spentUntilMs = Math.max(spentUntilMs, now - BURST_MS) + (byteCount * 1000) / bytesPerSecond;
-      return Math.max(0, spentUntilMs - now);
+      spentUntilMs = Math.max(spentUntilMs, monotonicMs() - BURST_MS) + (byteCount * 1000) / bytesPerSecond;
     },
+    pauseMs: () => Math.max(0, spentUntilMs - monotonicMs()),
   };
 }
 
@@ -30,6 +31,6 @@ export function createRateLimit(bytesPerSecond: number): RateLimit {
  * takes as long as its bytes. Rejects with the signal's reason.
  */
 export async function payRateLimit(rateLimit: RateLimit | undefined, signal: AbortSignal): Promise<void> {
-  const pauseMs = rateLimit?.spend(0) ?? 0;
+  const pauseMs = rateLimit?.pauseMs() ?? 0;
   if (pauseMs >= 1) await sleep(pauseMs, signal);
 }

@@ -133,7 +133,7 @@ export function createCheckedBody(
 
 /** What is skipped counts, too. */
 function holdForRateLimit({ rateLimit, options, signal }: FetchContext, flow: Flow): void {
-  const pauseMs = rateLimit?.spend(0) ?? 0;
+  const pauseMs = rateLimit?.pauseMs() ?? 0;
   if (pauseMs < 1 || options.dispatcher !== undefined) return;
   flow.pause();
   sleep(pauseMs, signal).then(flow.resume.bind(flow), () => {});
