@@ -1,6 +1,6 @@
 /**
- * Many followers of one signal of the caller, and one listener on it: Node warns of a leak at the eleventh. Refuses to
- * leave the listener behind when nobody follows any more.
+ * Many followers of one signal, and one listener on it: Node warns of a leak at the eleventh. Refuses to leave the
+ * listener behind when nobody follows any more.
  */
 
 interface Following {

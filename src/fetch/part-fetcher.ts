@@ -5,7 +5,7 @@
 
 import type { ByteRange } from '../byte-range.js';
 import { PartFailedError } from '../errors.js';
-import { linkAbort } from '../linked-abort.js';
+import { followAbort } from '../follow-abort.js';
 import { sleep } from '../time.js';
 import type { Flow } from '../transport/flow.js';
 import { runAttempts } from './attempt-loop.js';
@@ -62,7 +62,8 @@ export async function runPiece(
   isDone: () => boolean = () => piece.position >= piece.end,
   isAnnounced: () => boolean = () => true,
 ): Promise<void> {
-  const ending = linkAbort(context.signal);
+  const ending = new AbortController();
+  const unfollow = followAbort(context.signal, () => ending.abort(context.signal.reason));
   piece.cancel = () => ending.abort(new Error('the rest of the piece was taken over'));
   try {
     const position = () => piece.position;
@@ -75,7 +76,7 @@ export async function runPiece(
       signal: ending.signal,
     });
   } finally {
-    ending.unlink();
+    unfollow();
   }
 }
 
