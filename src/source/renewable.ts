@@ -3,7 +3,9 @@
  * The provider is asked by one request at a time, however many wait. Refuses to wait for it longer than 30 seconds.
  */
 
+import { createDeferred } from '../deferred.js';
 import { type DownloadError, isDownloadError, TimeoutError } from '../errors.js';
+import { orAborted } from '../or-aborted.js';
 import { after, monotonicMs, wallClockMs } from '../time.js';
 import type { RequestContext, SourceRequest } from './source.js';
 
@@ -116,25 +118,12 @@ export class Renewable<T> {
   }
 }
 
-function answerInTime<V>(answer: Promise<V>, leftMs: number, signal: AbortSignal, late: () => Error): Promise<V> {
-  return new Promise((resolve, reject) => {
-    const end = () => {
-      timer.stop();
-      signal.removeEventListener('abort', onAbort);
-    };
-    const onAbort = () => {
-      end();
-      reject(signal.reason);
-    };
-    const timer = after(Math.max(0, leftMs), () => {
-      end();
-      reject(late());
-    });
-    if (signal.aborted) {
-      onAbort();
-      return;
-    }
-    signal.addEventListener('abort', onAbort, { once: true });
-    answer.then(resolve, reject).finally(end);
-  });
+async function answerInTime<V>(answer: Promise<V>, leftMs: number, signal: AbortSignal, late: () => Error): Promise<V> {
+  const isLate = createDeferred<never>();
+  const timer = after(Math.max(0, leftMs), () => isLate.reject(late()));
+  try {
+    return await orAborted(Promise.race([answer, isLate.promise]), signal);
+  } finally {
+    timer.stop();
+  }
 }
