@@ -5,7 +5,8 @@
 
 import { InvalidOptionError } from '../errors.js';
 import { describeValue } from '../option-checks.js';
-import { type Endpoint, isIpLiteral } from './endpoint.js';
+import type { CheckedStoreOptions } from '../source-options.js';
+import { type Endpoint, isIpLiteral, parseEndpoint } from './endpoint.js';
 import { encodeKey, type QueryPair } from './key-encoding.js';
 
 export type Addressing = 'virtual' | 'path' | 'custom-domain';
@@ -31,7 +32,7 @@ export interface ObjectAddress {
 }
 
 /** `virtual`, or `path` where the host is an IP literal, which can have no subdomain. Throws InvalidOptionError. */
-export function chooseAddressing(endpoint: Endpoint, asked: Addressing | undefined): Addressing {
+function chooseAddressing(endpoint: Endpoint, asked: Addressing | undefined): Addressing {
   const isIp = isIpLiteral(endpoint.host);
   if (asked === 'virtual' && isIp) {
     throw new InvalidOptionError('addressing', `'virtual' needs a host name, ${endpoint.host} takes 'path'`);
@@ -40,7 +41,7 @@ export function chooseAddressing(endpoint: Endpoint, asked: Addressing | undefin
 }
 
 /** Throws InvalidOptionError. Where the bucket is no host name, stores allow more than OBS does, and so do we. */
-export function checkBucket(bucket: string, addressing: Addressing): void {
+function checkBucket(bucket: string, addressing: Addressing): void {
   if (addressing === 'virtual') {
     const isHostPart = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket) && !/\.\.|-\.|\.-/.test(bucket);
     if (isHostPart && !isIpLiteral(bucket)) return;
@@ -52,6 +53,19 @@ export function checkBucket(bucket: string, addressing: Addressing): void {
   if (bucket === '.' || bucket === '..' || /[/\p{Cc}]/u.test(bucket) || bucket.length > 255) {
     throw new InvalidOptionError('bucket', `${describeValue(bucket)} is not a bucket name`);
   }
+}
+
+/** The object that checked options name. Throws InvalidOptionError. */
+export function addressObject(
+  options: Pick<CheckedStoreOptions, 'endpoint' | 'addressing' | 'bucket' | 'key' | 'query' | 'versionId'>,
+): ObjectAddress {
+  const { bucket, key, versionId } = options;
+  const endpoint = parseEndpoint(options.endpoint);
+  const addressing = chooseAddressing(endpoint, options.addressing);
+  checkBucket(bucket, addressing);
+  const query: QueryPair[] = Object.entries(options.query);
+  if (versionId !== undefined) query.push(['versionId', versionId]);
+  return { endpoint, addressing, bucket, key, query };
 }
 
 export function locateObject(address: ObjectAddress): ObjectPlace {

@@ -5,9 +5,7 @@ import { checkDate, checkInteger, checkOneOf, refuse } from '../option-checks.js
 import { type Credentials, checkCredentials, checkObsOptions, type ObsSourceOptions } from '../source-options.js';
 import { wallClockMs } from '../time.js';
 import { OBS_VARIABLES, readEnvironment } from './credentials.js';
-import { parseEndpoint } from './endpoint.js';
-import type { QueryPair } from './key-encoding.js';
-import { checkBucket, chooseAddressing, locateObject } from './object-place.js';
+import { addressObject, locateObject } from './object-place.js';
 import { presignObs } from './sign-obs.js';
 import { presignV4 } from './sign-v4.js';
 
@@ -47,12 +45,7 @@ export function createPresignedUrl(options: PresignedUrlOptions): string {
   if (year < 1970 || year > 9900) refuse('date', date.toISOString(), 'a date from 1970 to 9900');
   checkInteger('expiresInSeconds', expiresInSeconds, 1, (checked.signature === 'v4' ? 7 : 20 * 366) * 86_400);
   const credentials = checked.credentials ? checkCredentials(checked.credentials) : readEnvironment(OBS_VARIABLES);
-  const endpoint = parseEndpoint(checked.endpoint);
-  const addressing = chooseAddressing(endpoint, checked.addressing);
-  checkBucket(checked.bucket, addressing);
-  const query: QueryPair[] = Object.entries(checked.query);
-  if (checked.versionId !== undefined) query.push(['versionId', checked.versionId]);
-  const place = locateObject({ endpoint, addressing, bucket: checked.bucket, key: checked.key, query });
+  const place = locateObject(addressObject(checked));
   const signing = { credentials, method, place, headers: {} };
   return checked.signature === 'v4'
     ? presignV4({ ...signing, region: checked.region ?? '' }, date, expiresInSeconds)

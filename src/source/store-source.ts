@@ -9,9 +9,9 @@ import type { ResponseHeaders } from '../object-info.js';
 import type { CheckedStoreOptions } from '../source-options.js';
 import { changesTheBytes, httpChecksum } from './announced-checksum.js';
 import { type CredentialVariables, openKeyring } from './credentials.js';
-import { type Endpoint, parseEndpoint } from './endpoint.js';
+import type { Endpoint } from './endpoint.js';
 import { encodeKey, encodeStrictly, formatCanonicalQuery, type QueryPair } from './key-encoding.js';
-import { checkBucket, chooseAddressing, locateObject, type ObjectAddress } from './object-place.js';
+import { addressObject, locateObject } from './object-place.js';
 import { buildSignedRequest, headerPrefix, type RequestStyle, sseCHeaders } from './signed-request.js';
 import type { ObjectSource } from './source.js';
 import { redirectedPlace } from './store-redirect.js';
@@ -27,20 +27,15 @@ export interface StoreKind {
 }
 
 export function createStoreSource(kind: StoreKind, options: CheckedStoreOptions): ObjectSource {
-  const endpoint = parseEndpoint(options.endpoint);
-  const addressing = chooseAddressing(endpoint, options.addressing);
-  checkBucket(options.bucket, addressing);
-  const query: QueryPair[] = Object.entries(options.query);
-  if (options.versionId !== undefined) query.push(['versionId', options.versionId]);
-  const address: ObjectAddress = { endpoint, addressing, bucket: options.bucket, key: options.key, query };
+  const address = addressObject(options);
   const style = requestStyle(kind, options);
   const keyring = openKeyring(options.credentials, kind.variables);
   // Throws for names that cannot be encoded, before any request.
   const place = locateObject(address);
-  formatCanonicalQuery(query);
-  const isTheObject = !query.some(([name]) => changesTheBytes(name));
+  formatCanonicalQuery(address.query);
+  const isTheObject = !address.query.some(([name]) => changesTheBytes(name));
   return Object.freeze<ObjectSource>({
-    identity: storeIdentity(kind.identityPrefix(endpoint), options),
+    identity: storeIdentity(kind.identityPrefix(address.endpoint), options),
     name: options.key,
     canRefresh: keyring.canRefresh,
     echoesContentEncoding: true,
