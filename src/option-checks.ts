@@ -109,3 +109,12 @@ export function checkHeaderValue(option: string, value: unknown): string {
   }
   return value;
 }
+
+/** One option as a property: what its check makes of it; none where it is not there. */
+export function whenGiven<K extends string, T>(
+  name: K,
+  value: unknown,
+  check: (name: string, value: unknown) => T,
+): { [P in K]?: T } {
+  return value === undefined ? {} : ({ [name]: check(name, value) } as { [P in K]: T });
+}

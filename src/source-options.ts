@@ -13,6 +13,7 @@ import {
   checkText,
   refuse,
   refuseSecret,
+  whenGiven,
 } from './option-checks.js';
 import type { TlsOptions } from './tls-options.js';
 
@@ -235,12 +236,4 @@ function checkPem(option: string, value: unknown): string | Buffer {
   const pem = isText || value instanceof Uint8Array ? Buffer.from(value as string) : undefined;
   if (!pem?.includes('-----BEGIN')) refuseSecret(option, value, 'certificates in PEM form, as text or Buffer');
   return isText ? value : pem;
-}
-
-function whenGiven<K extends string, T>(
-  name: K,
-  value: unknown,
-  check: (name: string, value: unknown) => T,
-): { [P in K]?: T } {
-  return value === undefined ? {} : ({ [name]: check(name, value) } as { [P in K]: T });
 }

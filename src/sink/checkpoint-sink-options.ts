@@ -14,6 +14,7 @@ import {
   checkSignal,
   checkText,
   refuse,
+  whenGiven,
 } from '../option-checks.js';
 import { MAX_TIMER_MS } from '../time.js';
 import { CRC_ALGORITHMS, type CrcAlgorithm } from '../verify/crc-algorithm.js';
@@ -79,10 +80,6 @@ export const PUBLIC_SINK_KEYS: readonly (keyof CheckpointSinkOptions)[] = [
   'onObjectChanged',
 ];
 
-function given<K extends string, T>(key: K, value: T | undefined, check: (option: string, value: unknown) => T) {
-  return value === undefined ? {} : ({ [key]: check(key, value) } as { [P in K]: T });
-}
-
 /** What it throws, at once or later, harms no bytes: it becomes a process warning, as with events. */
 function checkListener<A extends unknown[]>(option: string, value: unknown): (...args: A) => void {
   const listener = checkFunction<(...args: A) => unknown>(option, value);
@@ -115,8 +112,8 @@ export function checkSinkOptions(object: ObjectInfo, options: SinkSetup = {}): C
       Object.keys(CRC_ALGORITHMS) as CrcAlgorithm[],
     ),
     ops,
-    ...given('signal', options.signal, checkSignal),
-    ...given('onCheckpointed', options.onCheckpointed, checkListener),
-    ...given('onObjectChanged', options.onObjectChanged, checkListener),
+    ...whenGiven('signal', options.signal, checkSignal),
+    ...whenGiven('onCheckpointed', options.onCheckpointed, checkListener),
+    ...whenGiven('onObjectChanged', options.onObjectChanged, checkListener),
   };
 }
