@@ -8,7 +8,7 @@ import { DestinationError, DiskError, InvalidOptionError } from '../errors.js';
 import { type FileOps, type FileStatus, nodeFileOps } from './file-ops.js';
 import { fitName, MAX_NAME_BYTES } from './fit-name.js';
 import { localName } from './local-name.js';
-import { onDisk, statusOf } from './own-file.js';
+import { errorCode, onDisk, statusOf } from './own-file.js';
 
 /** Absolute paths; their directory is a real path, so that two ways to write one destination come out the same. */
 export interface Destination {
@@ -151,12 +151,7 @@ async function resolveInside(directory: string, segments: readonly string[], ops
 }
 
 async function enterDirectory(folder: string, ops: FileOps): Promise<void> {
-  if (!(await lookAt(folder, ops))) {
-    const made = ops.makeDirectory(folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
-    await onDisk(folder, made);
-  }
+  if (!(await lookAt(folder, ops))) await makeDirectory(folder, ops);
   const status = await onDisk(folder, ops.linkStatus(folder));
   // Invariant: a symbolic link planted below the directory of the caller is never followed.
   if (status.isSymbolicLink()) {
@@ -212,13 +207,15 @@ async function makeDirectories(directory: string, ops: FileOps): Promise<void> {
   for (; dirname(parent) !== parent && (await lookAt(parent, ops)) === undefined; parent = dirname(parent)) {
     missing.unshift(parent);
   }
-  for (const one of missing) {
-    const made = ops.makeDirectory(one).catch((error: NodeJS.ErrnoException) => {
-      // Somebody else was quicker.
-      if (error.code !== 'EEXIST') throw error;
-    });
-    await onDisk(one, made);
-  }
+  for (const one of missing) await makeDirectory(one, ops);
+}
+
+async function makeDirectory(path: string, ops: FileOps): Promise<void> {
+  const made = ops.makeDirectory(path).catch((error: unknown) => {
+    // Somebody else was quicker.
+    if (errorCode(error) !== 'EEXIST') throw error;
+  });
+  await onDisk(path, made);
 }
 
 /** A file that cannot be made is worth no request. A directory that is only being made is ours. */
@@ -228,9 +225,6 @@ async function checkWritable(directory: string, ops: FileOps): Promise<void> {
   });
 }
 
-async function lookAt(path: string, ops: FileOps): Promise<FileStatus | undefined> {
-  return await ops.linkStatus(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw new DiskError(path, error);
-  });
+function lookAt(path: string, ops: FileOps): Promise<FileStatus | undefined> {
+  return onDisk(path, statusOf(ops, path));
 }

@@ -5,7 +5,7 @@
 
 import { CheckpointError, DestinationError, DiskError } from '../errors.js';
 import { type FileOps, type FileStatus, OPEN_EXISTING, OPEN_NEW, OPEN_TO_READ, type OpenFile } from './file-ops.js';
-import { errorCode, isSameFile, linkProblem, ownerProblem } from './own-file.js';
+import { errorCode, isSameFile, linkProblem, onDisk, ownerProblem } from './own-file.js';
 
 /** What file systems without modes of their own answer. */
 const NO_MODES = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOSYS']);
@@ -34,12 +34,12 @@ export class PartFile {
     if (!Number.isSafeInteger(position) || position < 0 || end > this.length) {
       throw new RangeError(`bytes ${position}-${end} are outside the file of ${this.length} bytes`);
     }
-    await this.#attempt(() => this.#file.write(buffers, position));
+    await onDisk(this.path, this.#file.write(buffers, position));
   }
 
   /** Reads up to `bytes.length` bytes; the number read is short only at the end of the file. */
   async read(bytes: Uint8Array, position: number): Promise<number> {
-    return await this.#attempt(() => this.#file.read(bytes, position));
+    return await onDisk(this.path, this.#file.read(bytes, position));
   }
 
   async datasync(): Promise<void> {
@@ -63,30 +63,27 @@ export class PartFile {
 
   /** Cuts off what lies beyond the length; tells whether there was anything. Rejects when bytes are missing. */
   async fitLength(): Promise<boolean> {
-    const size = (await this.#attempt(() => this.#file.status())).size;
+    const size = (await onDisk(this.path, this.#file.status())).size;
     if (size < BigInt(this.length)) throw new DiskError(this.path, undefined, 'somebody else cut the file short');
     if (size === BigInt(this.length)) return false;
-    await this.#attempt(() => this.#file.truncate(this.length));
+    await onDisk(this.path, this.#file.truncate(this.length));
     return true;
   }
 
   /** While it is made only its owner may read it; once it is whole it is a file like any other, where that can be said. */
   async makeReadable(): Promise<void> {
-    await this.#attempt(async () => {
-      await this.#file.makeReadable().catch((error: unknown) => {
-        if (!NO_MODES.has(errorCode(error) ?? '')) throw error;
-      });
+    const made = this.#file.makeReadable().catch((error: unknown) => {
+      if (!NO_MODES.has(errorCode(error) ?? '')) throw error;
     });
+    await onDisk(this.path, made);
   }
 
   /** Rejects when the name does not lead to this file any more, or another name does too. */
   async checkOwnership(): Promise<void> {
     // An inode number is not used again while the file is open, so that the two numbers are proof enough.
-    if (!this.#isClosed) this.#status = await this.#attempt(() => this.#file.status());
+    if (!this.#isClosed) this.#status = await onDisk(this.path, this.#file.status());
     const ours = this.#status;
-    const named = await this.#ops.linkStatus(this.path).catch((error: unknown) => {
-      throw new DiskError(this.path, error);
-    });
+    const named = await onDisk(this.path, this.#ops.linkStatus(this.path));
     if (ours === undefined || !isSameFile(ours, named))
       throw new DiskError(this.path, undefined, 'somebody else replaced the file');
     const problem = linkProblem(named);
@@ -97,25 +94,13 @@ export class PartFile {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#attempt(() => this.#file.close());
-  }
-
-  async #attempt<T>(run: () => Promise<T>): Promise<T> {
-    try {
-      return await run();
-    } catch (error) {
-      throw new DiskError(this.path, error);
-    }
+    await onDisk(this.path, this.#file.close());
   }
 }
 
 /** A new file, which nobody else can read. */
 export async function createPartFile(ops: FileOps, path: string, length: number): Promise<PartFile> {
-  try {
-    return new PartFile(ops, path, await ops.open(path, OPEN_NEW, 0o600), length);
-  } catch (error) {
-    throw new DiskError(path, error);
-  }
+  return new PartFile(ops, path, await onDisk(path, ops.open(path, OPEN_NEW, 0o600)), length);
 }
 
 /** The file that an earlier process left. */

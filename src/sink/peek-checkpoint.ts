@@ -5,13 +5,12 @@
 
 import { basename } from 'node:path';
 import { type ByteRange, subtractRanges } from '../byte-range.js';
-import { DiskError } from '../errors.js';
 import { hashIdentity } from './checkpoint-binding.js';
 import type { Destination } from './destination.js';
 import { type FileOps, nodeFileOps } from './file-ops.js';
 import { recordedRuns } from './journal.js';
 import { readJournal } from './journal-file.js';
-import { isSameFile, statusOf } from './own-file.js';
+import { isSameFile, onDisk, statusOf } from './own-file.js';
 
 /** What a journal claims. Nothing of it has been compared with the disk. */
 export interface CheckpointPeek {
@@ -61,8 +60,5 @@ export async function mayBePublished(
 /** Whether anything stands where the checkpoint of this destination would be. */
 export async function hasCheckpoint({ checkpointPath }: Destination, ops: FileOps = nodeFileOps): Promise<boolean> {
   if (checkpointPath === undefined) return false;
-  const status = await statusOf(ops, checkpointPath).catch((error: unknown) => {
-    throw new DiskError(checkpointPath, error);
-  });
-  return status !== undefined;
+  return (await onDisk(checkpointPath, statusOf(ops, checkpointPath))) !== undefined;
 }

@@ -7,11 +7,11 @@ import { Writable } from 'node:stream';
 import { DiskError, ProtocolError } from '../errors.js';
 import type { PlacedChunk } from '../part.js';
 import { alreadyExists, type Destination, unsizedPartPath } from './destination.js';
-import { type FileOps, nodeFileOps, OPEN_NEW, type OpenFile } from './file-ops.js';
+import { type FileOps, nodeFileOps, OPEN_NEW } from './file-ops.js';
 import { readJournal, removeJournal } from './journal-file.js';
 import { removeLeftovers } from './leftovers.js';
 import type { DestinationLock } from './lock.js';
-import { removeIfThere, statusOf } from './own-file.js';
+import { onDisk, removeIfThere, statusOf } from './own-file.js';
 import { PartFile } from './part-file.js';
 import { publishFile } from './publish-file.js';
 
@@ -44,9 +44,7 @@ export async function openUnsizedFile(start: number, options: UnsizedFileOptions
   const destination = isKept ? besideRecord(options.destination) : options.destination;
   const { partPath } = destination;
   await removeIfThere(ops, partPath);
-  const file: OpenFile = await ops.open(partPath, OPEN_NEW, 0o600).catch((error: unknown) => {
-    throw new DiskError(partPath, error);
-  });
+  const file = await onDisk(partPath, ops.open(partPath, OPEN_NEW, 0o600));
   let writtenBytes = 0;
   let isPublished = false;
   /** Once it is being published: it knows the file also after it was closed. */
@@ -110,10 +108,7 @@ export async function openUnsizedFile(start: number, options: UnsizedFileOptions
 }
 
 async function checkFree({ path }: Destination, ops: FileOps): Promise<void> {
-  const found = await statusOf(ops, path).catch((error: unknown) => {
-    throw new DiskError(path, error);
-  });
-  if (found !== undefined) throw alreadyExists(path);
+  if ((await onDisk(path, statusOf(ops, path))) !== undefined) throw alreadyExists(path);
 }
 
 /** Whether there is a checkpoint to go on with when the object has a size again. One of a later release is refused. */
