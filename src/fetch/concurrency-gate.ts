@@ -16,7 +16,6 @@ export interface ConcurrencyGate {
   slowDown(): void;
   /** A piece was fetched. */
   speedUp(): void;
-  readonly allowed: number;
 }
 
 /** Answers of requests that were sent together count as one. */
@@ -56,9 +55,6 @@ export function createConcurrencyGate(maxConcurrency: number): ConcurrencyGate {
     speedUp() {
       allowed = Math.min(maxConcurrency, allowed + SPEED_UP_STEP);
       line.serve(tryEnter);
-    },
-    get allowed() {
-      return Math.floor(allowed);
     },
   };
 }

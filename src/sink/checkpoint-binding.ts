@@ -7,7 +7,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 import type { ByteRange } from '../byte-range.js';
 import { isStrongEtag, type ObjectInfo } from '../object-info.js';
-import type { CrcAlgorithm } from '../verify/crc.js';
+import type { CrcAlgorithm } from '../verify/crc-algorithm.js';
 import { blockBytesFor } from './block-ledger.js';
 import type { Destination } from './destination.js';
 import { type HeaderRecord, JOURNAL_VERSION } from './journal-record.js';

@@ -10,7 +10,7 @@ import { CheckpointError } from '../errors.js';
 import { followAbort } from '../follow-abort.js';
 import { chunkProblem, type PlacedChunk } from '../part.js';
 import { sleep } from '../time.js';
-import type { CrcAlgorithm } from '../verify/crc.js';
+import type { CrcAlgorithm } from '../verify/crc-algorithm.js';
 import { closeFiles } from './close-files.js';
 import { Fence } from './fence.js';
 import { GroupCommit } from './group-commit.js';

@@ -5,21 +5,10 @@
 
 import fs, { type BigIntStats, constants } from 'node:fs';
 
-/** What is used of a file's status. `birthtimeNs` tells a reused inode number from the same file. */
+/** What is used of a file's status. */
 export type FileStatus = Pick<
   BigIntStats,
-  | 'dev'
-  | 'ino'
-  | 'nlink'
-  | 'uid'
-  | 'mode'
-  | 'size'
-  | 'blocks'
-  | 'birthtimeNs'
-  | 'mtimeMs'
-  | 'isFile'
-  | 'isDirectory'
-  | 'isSymbolicLink'
+  'dev' | 'ino' | 'nlink' | 'uid' | 'mode' | 'size' | 'blocks' | 'mtimeMs' | 'isFile' | 'isDirectory' | 'isSymbolicLink'
 >;
 
 /** An open file. Positions are absolute; there is no current offset. */
@@ -48,7 +37,7 @@ export interface FileOps {
   rename(from: string, to: string): Promise<void>;
   link(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
-  makeDirectory(path: string, options?: { recursive?: boolean; mode?: number }): Promise<void>;
+  makeDirectory(path: string, options?: { mode?: number }): Promise<void>;
   removeDirectory(path: string, options?: { recursive?: boolean }): Promise<void>;
   setTimes(path: string, accessTime: Date, modificationTime: Date): Promise<void>;
   freeBytes(path: string): Promise<number>;
@@ -70,8 +59,7 @@ export const nodeFileOps: FileOps = {
   rename: (from, to) => called<void>((done) => fs.rename(from, to, done)),
   link: (from, to) => called<void>((done) => fs.link(from, to, done)),
   unlink: (path) => called<void>((done) => fs.unlink(path, done)),
-  makeDirectory: async (path, options = {}) =>
-    void (await called<string | undefined>((done) => fs.mkdir(path, options, done))),
+  makeDirectory: async (path, options = {}) => void (await called<unknown>((done) => fs.mkdir(path, options, done))),
   removeDirectory: (path, options) =>
     called<void>((done) => (options?.recursive ? fs.rm(path, { recursive: true }, done) : fs.rmdir(path, done))),
   setTimes: (path, access, modification) => called<void>((done) => fs.utimes(path, access, modification, done)),

@@ -4,7 +4,7 @@
  */
 
 import { crc32 } from 'node:zlib';
-import { CRC_ALGORITHMS, type CrcAlgorithm, isCrcAlgorithm } from '../verify/crc-algorithm.js';
+import { CRC_ALGORITHMS, type CrcAlgorithm, formatCrc, isCrcAlgorithm } from '../verify/crc-algorithm.js';
 
 export const JOURNAL_VERSION = 1;
 export const MAX_LINE_BYTES = 4096;
@@ -54,12 +54,11 @@ export function encodeRecord(seq: number, record: HeaderRecord | JournalRecord):
 
 /** The records for runs of blocks; a long run becomes several. */
 export function blockRecords(runs: readonly BlockRun[], algorithm: CrcAlgorithm): JournalRecord[] {
-  const digits = CRC_ALGORITHMS[algorithm].bits / 4;
   const records: JournalRecord[] = [];
   for (const { first, crcs } of runs) {
     for (let from = 0; from < crcs.length; from += MAX_CRCS_PER_RECORD) {
       const some = crcs.slice(from, from + MAX_CRCS_PER_RECORD);
-      const crc = some.map((value) => value.toString(16).padStart(digits, '0'));
+      const crc = some.map((value) => formatCrc(algorithm, value));
       records.push({ t: 'B', i: first + from, n: some.length, crc });
     }
   }

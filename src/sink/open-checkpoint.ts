@@ -6,7 +6,8 @@
 import { dirname } from 'node:path';
 import type { Durability } from '../download-options.js';
 import { CheckpointError, DestinationError, DiskError } from '../errors.js';
-import { type CrcAlgorithm, loadCrc } from '../verify/crc.js';
+import { loadCrc } from '../verify/crc.js';
+import type { CrcAlgorithm } from '../verify/crc-algorithm.js';
 import { BlockLedger, blockBytesFor } from './block-ledger.js';
 import { type CheckpointSubject, compareBinding, headerFor, newEpoch } from './checkpoint-binding.js';
 import { alreadyExists, type Destination } from './destination.js';

@@ -14,7 +14,6 @@ import { isSameFile, onDisk, statusOf } from './own-file.js';
 
 /** What a journal claims. Nothing of it has been compared with the disk. */
 export interface CheckpointPeek {
-  readonly etag?: string;
   /** Bytes of the whole object. */
   readonly size: number;
   /** The bytes of the object that the file is to hold. */
@@ -33,14 +32,14 @@ export async function peekCheckpoint(
   if (checkpointPath === undefined) return undefined;
   const state = await readJournal(ops, checkpointPath).catch(() => undefined);
   if (state === undefined) return undefined;
-  const { id, base, etag, size, block } = state.header;
+  const { id, base, size, block } = state.header;
   if (id !== hashIdentity(identity) || base !== basename(path)) return undefined;
   const [start, end] = state.header.range;
   const completed = recordedRuns(state).map(({ first, crcs }) => ({
     start: start + first * block,
     end: Math.min(start + (first + crcs.length) * block, end),
   }));
-  return { ...(etag === null ? {} : { etag }), size, range: { start, end }, completed };
+  return { size, range: { start, end }, completed };
 }
 
 /** Whether the file at the destination can be this one, published by a process that ended before it could say so. */

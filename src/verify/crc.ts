@@ -3,11 +3,9 @@
  * blocks come. Refuses hashes that need their bytes in order; see running-checksum.ts.
  */
 
-import { CRC_ALGORITHMS, type CrcAlgorithm, formatCrc } from './crc-algorithm.js';
+import { CRC_ALGORITHMS, type CrcAlgorithm } from './crc-algorithm.js';
 import { createCrcCombine } from './crc-combine.js';
 import { createCrcHasher } from './crc-hasher.js';
-
-export type { CrcAlgorithm } from './crc-algorithm.js';
 
 /** One CRC algorithm, ready for use. The CRC of no bytes is 0. */
 export interface Crc {
@@ -16,8 +14,6 @@ export interface Crc {
   of(buffers: readonly Uint8Array[]): bigint;
   /** The CRC of A followed by B, from the CRC of each and the length of B in bytes. */
   combine(a: bigint, b: bigint, lengthB: number): bigint;
-  /** The value in lower-case hex, zero padded. */
-  format(value: bigint): string;
 }
 
 const loaded = new Map<CrcAlgorithm, Promise<Crc>>();
@@ -45,6 +41,5 @@ async function createCrc(algorithm: CrcAlgorithm): Promise<Crc> {
       return hasher.digest();
     },
     combine: createCrcCombine(CRC_ALGORITHMS[algorithm]),
-    format: (value) => formatCrc(algorithm, value),
   };
 }

@@ -150,7 +150,6 @@ export class PowerLossFileSystem {
       mode: 0o600n,
       size: BigInt(inode.current.bytes.length),
       blocks: BigInt(Math.ceil(inode.current.bytes.length / 512)),
-      birthtimeNs: 0n,
       mtimeMs: 0n,
       isFile: () => true,
       isDirectory: () => false,
