@@ -10,7 +10,7 @@ import { createDeferred, type Deferred } from './deferred.js';
 import { DEFAULT_PART_SIZE, type DownloadOptions, MIN_PART_SIZE } from './download-options.js';
 import { InvalidOptionError, ObjectChangedError } from './errors.js';
 import { type FetchContext, openFetchContext } from './fetch/fetch-context.js';
-import { fetchPieces, type ReadLocal } from './fetch/fetch-scheduler.js';
+import { fetchPieces, type OpeningWork, type ReadLocal } from './fetch/fetch-scheduler.js';
 import { bindObject, mayJoin, type ObjectBinding } from './fetch/object-binding.js';
 import type { Opening } from './fetch/opening.js';
 import type { DeliverBytes } from './fetch/part-fetcher.js';
@@ -50,7 +50,7 @@ export function fetchParts(
   const checked = checkOptions('block', { partSize: Math.max(largest, MIN_PART_SIZE), ...options });
   const context = openFetchContext(asSource(source), checked);
   const binding = bindObject(object);
-  const pieces = cutPieces(planned, pieceBytes(context));
+  const pieces = cutPieces(planned, pieceBytesFor(context.options));
   pieces.next();
   const isOneRequest = pieces.next().done === true;
   if (!isOneRequest && !mayJoin(context, binding)) {
@@ -140,35 +140,30 @@ async function fetchInto(
     const ready = deliver(offset, bytes);
     return window.isFull ? window.acquire(1, signal).then(() => window.release(1)) : ready;
   };
-  const [first] = parts;
-  if (opening !== undefined && first !== undefined) {
-    const isRanged = opening.mode === 'ranged';
-    const openingBytes = byteLength(opening.range);
-    if (isRanged) window.take(openingBytes);
-    await fetchPieces(context, binding, {
-      pieces: cutPieces(isRanged ? parts : [], pieceBytes(context), opening.range.end),
-      acquire: (byteCount) => window.acquire(byteCount, signal),
-      deliver,
-      readLocal,
-      opening: {
-        part: first,
-        piece: isRanged ? opening.piece : undefined,
-        byteCount: openingBytes,
-        run: () => opening.deliverTo(isRanged ? deliver : deliverUnreserved, first),
-      },
-    });
-  } else {
-    await fetchPieces(context, binding, {
-      pieces: cutPieces(parts, pieceBytes(context)),
-      acquire: (byteCount) => window.acquire(byteCount, signal),
-      deliver,
-      readLocal,
-    });
-  }
+  const isSequential = opening?.mode === 'sequential';
+  await fetchPieces(context, binding, {
+    // A sequential opening brings everything.
+    pieces: cutPieces(isSequential ? [] : parts, pieceBytesFor(context.options), opening?.range.end),
+    acquire: (byteCount) => window.acquire(byteCount, signal),
+    deliver,
+    readLocal,
+    opening: opening && openingWork(opening, parts, isSequential ? deliverUnreserved : deliver, window),
+  });
 }
 
-function pieceBytes({ options }: FetchContext): number {
-  return pieceBytesFor(options);
+/** What the opening brings is the beginning of the first part; undefined when there is no part. */
+function openingWork(
+  opening: Opening,
+  [part]: Iterable<Part>,
+  deliver: DeliverBytes,
+  window: ReadAheadWindow,
+): OpeningWork | undefined {
+  if (part === undefined) return undefined;
+  const byteCount = byteLength(opening.range);
+  const run = () => opening.deliverTo(deliver, part);
+  if (opening.mode === 'sequential') return { part, piece: undefined, byteCount, run };
+  window.take(byteCount);
+  return { part, piece: opening.piece, byteCount, run };
 }
 
 /** A chunk for code of others, which may keep its bytes or transfer their memory. */
