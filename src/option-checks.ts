@@ -72,7 +72,9 @@ export function checkBoolean(option: string, value: unknown): boolean {
 
 /** A string that is not empty and holds no NUL. */
 export function checkText(option: string, value: unknown): string {
-  if (typeof value !== 'string' || value === '' || value.includes('\0')) refuse(option, value, 'a non-empty string');
+  if (typeof value !== 'string' || value === '' || value.includes('\0')) {
+    refuse(option, value, 'a string that is not empty and holds no NUL');
+  }
   return value;
 }
 

@@ -7,6 +7,7 @@
 import type { Dispatcher } from 'undici';
 import type { RetryOptions, TimeoutOptions } from '../download-options.js';
 import { isDownloadError } from '../errors.js';
+import { describeValue } from '../option-checks.js';
 import { checkOptions } from '../options.js';
 import { formatOrigin, isIpLiteral, parseEndpoint } from '../source/endpoint.js';
 import { invalidArgument } from './obs-client-error.js';
@@ -105,7 +106,7 @@ function readSignature(given: unknown, own: 'obs' | 'v2'): ClientSettings['signa
     case 'v4':
       return signature;
     default:
-      throw invalidArgument("signature must be 'obs', 'v2' or 'v4'");
+      throw invalidArgument(`signature must be 'obs', 'v2' or 'v4', got ${describeValue(given)}`);
   }
 }
 

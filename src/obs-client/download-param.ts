@@ -10,6 +10,7 @@ import {
   MAX_PART_SIZE,
   MIN_PART_SIZE,
 } from '../download-options.js';
+import { describeValue } from '../option-checks.js';
 import { type NamedObject, type ObjectParam, readObjectParam } from './object-param.js';
 import { invalidArgument } from './obs-client-error.js';
 import { isGiven, readDate, readInteger } from './read-value.js';
@@ -80,6 +81,8 @@ function readConditions(param: DownloadFileParam): Conditions {
 }
 
 function readCallback<T>(name: string, value: T): T {
-  if (value && typeof value !== 'function') throw invalidArgument(`${name} must be a function`);
+  if (value && typeof value !== 'function') {
+    throw invalidArgument(`${name} must be a function, got ${describeValue(value)}`);
+  }
   return value;
 }

@@ -5,6 +5,7 @@
 
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { DestinationError, DiskError, InvalidOptionError } from '../errors.js';
+import { checkText } from '../option-checks.js';
 import { type FileOps, type FileStatus, nodeFileOps } from './file-ops.js';
 import { fitName, MAX_NAME_BYTES } from './fit-name.js';
 import { localName } from './local-name.js';
@@ -49,9 +50,9 @@ export async function resolveDestination(
   const { checkpoint } = options;
   const isPath = typeof destination === 'string';
   const segments = isPath ? [] : localName(sourceName);
-  const asked = isPath ? checkPath('destination', destination) : resolve(destination.directory, ...segments);
+  const asked = isPath ? filePath('destination', destination) : resolve(destination.directory, ...segments);
   // Before any directory is made.
-  if (typeof checkpoint === 'string') checkOtherPlace(checkPath('checkpoint', checkpoint), placesOf(asked));
+  if (typeof checkpoint === 'string') checkOtherPlace(filePath('checkpoint', checkpoint), placesOf(asked));
   const given = isPath ? asked : await resolveInside(destination.directory, segments, ops);
   const elsewhere = typeof checkpoint === 'string' ? await resolveCheckpoint(checkpoint, ops) : undefined;
   const name = basename(given);
@@ -111,7 +112,7 @@ function checkOtherPlace(checkpointPath: string, { path, partPath, lockPath }: P
 }
 
 async function resolveCheckpoint(given: string, ops: FileOps): Promise<string> {
-  const path = checkPath('checkpoint', given);
+  const path = filePath('checkpoint', given);
   const checkpointPath = join(await realDirectory(dirname(path), ops), basename(path));
   if ((await lookAt(checkpointPath, ops))?.isDirectory()) {
     throw new DestinationError(checkpointPath, 'directory', 'the checkpoint is a file, this is a directory');
@@ -119,12 +120,9 @@ async function resolveCheckpoint(given: string, ops: FileOps): Promise<string> {
   return checkpointPath;
 }
 
-/** A path of the caller: made absolute, otherwise taken as it is. */
-function checkPath(option: string, given: string): string {
-  if (given === '' || given.includes('\0')) {
-    throw new InvalidOptionError(option, 'expected a path that is not empty and holds no NUL');
-  }
-  const path = resolve(given);
+/** The path of a file, as the caller gave it: made absolute, otherwise taken as it is. */
+function filePath(option: string, given: string): string {
+  const path = resolve(checkText(option, given));
   if (/\/\.{0,2}$/.test(given.replaceAll(sep, '/')) || basename(path) === '') {
     throw new DestinationError(path, 'directory', `names a directory; the ${option} must name a file`);
   }
@@ -133,10 +131,7 @@ function checkPath(option: string, given: string): string {
 
 /** A path below the directory of the caller, from a name that a store gave. */
 async function resolveInside(directory: string, segments: readonly string[], ops: FileOps): Promise<string> {
-  if (directory === '' || directory.includes('\0')) {
-    throw new InvalidOptionError('destination.directory', 'expected a path that is not empty and holds no NUL');
-  }
-  const root = await realDirectory(resolve(directory), ops);
+  const root = await realDirectory(resolve(checkText('destination.directory', directory)), ops);
   const path = join(root, ...segments);
   checkInside(root, path);
   let folder = root;

@@ -398,7 +398,7 @@ describe('downloadFile', () => {
     [{ PartSize: '5 MB' }, 'PartSize must be a number from 102400 to 5368709120, got "5 MB"'],
     [{ TaskNum: 1001 }, 'TaskNum must be a number from 1 to 1000, got 1001'],
     [{ VersionId: '\0' }, expect.stringMatching(/^versionId: /)],
-    [{ ResumeCallback: 'me' }, 'ResumeCallback must be a function'],
+    [{ ResumeCallback: 'me' }, 'ResumeCallback must be a function, got "me"'],
   ])('refuses %O before any request', async (wrong, message) => {
     const error = await failure(connect().downloadFile(param(wrong as Partial<DownloadFileParam>)));
     expect(error).toMatchObject({ code: 'InvalidArgument' });
