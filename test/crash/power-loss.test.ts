@@ -2,9 +2,8 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { DestinationError } from '../../src/errors.js';
 import type { ObjectInfo } from '../../src/object-info.js';
 import type { SinkSetup } from '../../src/sink/checkpoint-sink-options.js';
-import type { DestinationLock } from '../../src/sink/lock.js';
 import { openSink } from '../../src/sink/open-checkpoint-sink.js';
-import { PowerLossFileSystem } from '../sink/power-loss-file-ops.js';
+import { destination, heldLock, PowerLossFileSystem } from '../sink/power-loss-file-ops.js';
 import { chunksOf, MiB, objectOf, rampBytes } from '../sink/sink-fixture.js';
 import { count, FIRST_SEED, pick, randomFrom, report } from './suite.js';
 
@@ -12,26 +11,12 @@ const LOSSES = count('CRASH_POWER_LOSSES', 200, 10_000);
 const OLD = Buffer.from('the old file');
 const SIZES = [1234, MiB, 1.5 * MiB, 2 * MiB + 4321];
 const contents = new Map(SIZES.map((size) => [size, [rampBytes(size), rampBytes(size, 100)]]));
-const destination = {
-  path: '/d/f',
-  partPath: '/d/f.part',
-  checkpointPath: '/d/f.part.checkpoint',
-  besideCheckpointPath: '/d/f.part.checkpoint',
-  lockPath: '/d/lock',
-  hadTraces: false,
-};
-
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
 });
 afterEach(() => {
   vi.useRealTimers();
 });
-
-function lock(): DestinationLock {
-  const check = async () => undefined;
-  return { path: destination.path, compromised: new AbortController().signal, check, leave: () => {}, release: check };
-}
 
 interface Run {
   readonly disk: PowerLossFileSystem;
@@ -43,7 +28,7 @@ interface Run {
 
 /** One process: opens, compares, writes what is missing in a random order, publishes. */
 async function download({ disk, random, bytes, object, options }: Run): Promise<void> {
-  const given = { ...options, destination, lock: lock(), fileOps: disk.ops };
+  const given = { ...options, destination, lock: heldLock(), fileOps: disk.ops };
   const sink = await openSink(destination.path, object, given);
   try {
     if (random() < 0.7) await sink.recheck();
@@ -134,7 +119,7 @@ it.each(['none', 'checkpoint', 'strict'] as const)(
 
 /** What the next process finds recorded and right. */
 async function recordedBytes({ disk, object, options }: Run): Promise<number> {
-  const given = { ...options, onCheckpointed: () => undefined, destination, lock: lock(), fileOps: disk.ops };
+  const given = { ...options, onCheckpointed: () => undefined, destination, lock: heldLock(), fileOps: disk.ops };
   const sink = await openSink(destination.path, object, given);
   const damaged = await sink.recheck();
   const bytes = [...sink.completed].reduce((sum, { start, end }) => sum + end - start, 0);

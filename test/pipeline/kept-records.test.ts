@@ -23,6 +23,7 @@ import { moment } from '../fixtures/fault.js';
 import { expectBytesOf, ramp, type TestObject } from '../fixtures/ramp.js';
 import type { RangeServer } from '../fixtures/range-server.js';
 import { failureOf, PART, QUICK, serve } from './download-bench.js';
+import { expectOnlyFile, interruptRun } from './interrupted-run.js';
 
 const MIB = 1024 * 1024;
 const large = ramp(4 * MIB);
@@ -45,23 +46,8 @@ afterEach(async () => {
   await rm(elsewhere, { recursive: true });
 });
 
-/** A run that is aborted when some of it is recorded. */
-async function interrupt(server: RangeServer, options: DownloadFileOptions = {}): Promise<void> {
-  server.setFaults([stall({ offset: 3 * MIB, times: 99 })]);
-  const controller = new AbortController();
-  const events = createDownloadEvents();
-  events.on('checkpointed', () => controller.abort(new Error('enough')));
-  const given = { ...QUICK, ...options, signal: controller.signal, events };
-  expect(await failureOf(downloadFile(server.url, destination, given))).toBe(controller.signal.reason);
-  server.setFaults([]);
-}
-
-async function expectOnlyTheFile(object: TestObject): Promise<void> {
-  const bytes = await readFile(destination);
-  expect(bytes.length).toBe(object.size);
-  expectBytesOf(object, bytes);
-  expect(await readdir(directory)).toEqual(['object.bin']);
-}
+const interrupt = (server: RangeServer, options?: DownloadFileOptions) => interruptRun(server, destination, options);
+const expectOnlyTheFile = (object: TestObject) => expectOnlyFile(destination, object);
 
 async function expectResumed(server: RangeServer, options: DownloadFileOptions = {}): Promise<void> {
   server.setFaults([]);

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  createDownloadEvents,
   DestinationError,
   discoverObject,
   downloadFile,
@@ -16,10 +15,10 @@ import {
   planParts,
 } from '../../src/index.js';
 import { changeObjectAfter } from '../fixtures/answer-faults.js';
-import { stall } from '../fixtures/connection-faults.js';
-import { expectBytesOf, ramp, type TestObject } from '../fixtures/ramp.js';
+import { ramp, type TestObject } from '../fixtures/ramp.js';
 import type { RangeServer } from '../fixtures/range-server.js';
 import { failureOf, PART, QUICK, serve } from './download-bench.js';
+import { expectOnlyFile, interruptRun } from './interrupted-run.js';
 
 const MIB = 1024 * 1024;
 const large = ramp(4 * MIB);
@@ -33,35 +32,18 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-/** A run that is aborted when some of it is recorded. */
 async function interrupt(server: RangeServer): Promise<void> {
-  server.setFaults([stall({ offset: 3 * MIB, times: 99 })]);
-  const controller = new AbortController();
-  const events = createDownloadEvents();
-  events.on('checkpointed', () => controller.abort(new Error('enough')));
-  const run = downloadFile(server.url, destination, { ...QUICK, signal: controller.signal, events });
-  expect(await failureOf(run)).toBe(controller.signal.reason);
+  await interruptRun(server, destination);
   expect((await readdir(directory)).sort()).toEqual(['object.bin.part', 'object.bin.part.checkpoint']);
-  server.setFaults([]);
 }
 
-async function expectOnlyTheFile(object: TestObject): Promise<void> {
-  const bytes = await readFile(destination);
-  expect(bytes.length).toBe(object.size);
-  expectBytesOf(object, bytes);
-  expect(await readdir(directory)).toEqual(['object.bin']);
-}
+const expectOnlyTheFile = (object: TestObject) => expectOnlyFile(destination, object);
 
 describe('a download that succeeds', () => {
   it('leaves nothing of a run whose checkpoint was elsewhere, the object being a small one now', async () => {
-    const server = await serve(large, [stall({ offset: 3 * MIB, times: 99 })]);
-    const controller = new AbortController();
-    const events = createDownloadEvents();
-    events.on('checkpointed', () => controller.abort(new Error('enough')));
+    const server = await serve(large);
     const elsewhere = await mkdtemp(join(tmpdir(), 'leftovers-elsewhere-'));
-    const given = { ...QUICK, checkpoint: join(elsewhere, 'ck'), signal: controller.signal, events };
-    await failureOf(downloadFile(server.url, destination, given));
-    server.setFaults([]);
+    await interruptRun(server, destination, { checkpoint: join(elsewhere, 'ck') });
     server.replaceObject(small);
     await downloadFile(server.url, destination, QUICK);
     await expectOnlyTheFile(small);

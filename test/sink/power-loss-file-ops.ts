@@ -4,10 +4,28 @@
  */
 
 import { constants } from 'node:fs';
+import type { Destination } from '../../src/sink/destination.js';
 import type { FileOps, FileStatus, OpenFile } from '../../src/sink/file-ops.js';
+import type { DestinationLock } from '../../src/sink/lock.js';
 import { systemError } from './faulty-file-ops.js';
 
 const PAGE_BYTES = 4096;
+
+/** A place in that directory. */
+export const destination = {
+  path: '/d/f',
+  partPath: '/d/f.part',
+  checkpointPath: '/d/f.part.checkpoint',
+  besideCheckpointPath: '/d/f.part.checkpoint',
+  lockPath: '/d/lock',
+  hadTraces: false,
+} satisfies Destination;
+
+/** A lock that is never lost, and is not on any disk. */
+export function heldLock(): DestinationLock {
+  const check = async () => undefined;
+  return { path: destination.path, compromised: new AbortController().signal, check, leave: () => {}, release: check };
+}
 
 type Change = { readonly position: number; readonly bytes: Buffer } | { readonly length: number };
 type NameChange = ReadonlyMap<string, Inode | undefined>;

@@ -1,31 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { DestinationLock } from '../../src/sink/lock.js';
 import { openSink } from '../../src/sink/open-checkpoint-sink.js';
-import { PowerLossFileSystem, randomFrom } from './power-loss-file-ops.js';
+import { destination, heldLock, PowerLossFileSystem, randomFrom } from './power-loss-file-ops.js';
 import { chunksOf, feed, objectOf, rampBytes } from './sink-fixture.js';
 
 const SIZE = 4321;
 const bytes = rampBytes(SIZE);
-const destination = {
-  path: '/d/f',
-  partPath: '/d/f.part',
-  checkpointPath: '/d/f.part.checkpoint',
-  besideCheckpointPath: '/d/f.part.checkpoint',
-  lockPath: '/d/lock',
-  hadTraces: false,
-};
-
 function open(disk: PowerLossFileSystem, overwrite: boolean) {
-  const nothing = async () => undefined;
-  const compromised = new AbortController().signal;
-  const lock: DestinationLock = {
-    path: destination.path,
-    compromised,
-    check: nothing,
-    leave: () => {},
-    release: nothing,
-  };
-  const options = { durability: 'strict', overwrite, destination, lock, fileOps: disk.ops } as const;
+  const options = { durability: 'strict', overwrite, destination, lock: heldLock(), fileOps: disk.ops } as const;
   return openSink(destination.path, objectOf(SIZE), options);
 }
 

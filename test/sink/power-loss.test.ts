@@ -1,30 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { SinkSetup } from '../../src/sink/checkpoint-sink-options.js';
-import type { DestinationLock } from '../../src/sink/lock.js';
 import { openSink } from '../../src/sink/open-checkpoint-sink.js';
-import { PowerLossFileSystem, randomFrom } from './power-loss-file-ops.js';
+import { destination, heldLock, PowerLossFileSystem, randomFrom } from './power-loss-file-ops.js';
 import { chunksOf, MiB, objectOf, rampBytes } from './sink-fixture.js';
 
 const SIZE = 2 * MiB + 4321;
 const bytes = rampBytes(SIZE);
 const old = Buffer.from('the old file');
-const destination = {
-  path: '/d/f',
-  partPath: '/d/f.part',
-  checkpointPath: '/d/f.part.checkpoint',
-  besideCheckpointPath: '/d/f.part.checkpoint',
-  lockPath: '/d/lock',
-  hadTraces: false,
-};
-
-function lock(): DestinationLock {
-  const check = async () => undefined;
-  return { path: destination.path, compromised: new AbortController().signal, check, leave: () => {}, release: check };
-}
-
 /** One process: opens, checks, fetches what is missing in a random order, publishes. */
 async function download(disk: PowerLossFileSystem, random: () => number, options: SinkSetup): Promise<void> {
-  const given = { ...options, destination, lock: lock(), fileOps: disk.ops };
+  const given = { ...options, destination, lock: heldLock(), fileOps: disk.ops };
   const sink = await openSink(destination.path, objectOf(SIZE), given);
   try {
     await sink.recheck();
