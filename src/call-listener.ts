@@ -17,12 +17,13 @@ export function callListener<A extends unknown[]>(
 
 /** A process warning, not an exception: a bug in a progress bar must not end the host. */
 export function reportLater(error: unknown): void {
-  queueMicrotask(() => {
-    const warning = new Error(
-      `a download event listener threw: ${error instanceof Error ? error.message : String(error)}`,
-    );
-    warning.name = 'DownloadListenerWarning';
-    if (error instanceof Error && error.stack !== undefined) warning.stack = error.stack;
-    process.emitWarning(warning);
-  });
+  queueMicrotask(() => warnOf('DownloadListenerWarning', 'a download event listener', error));
+}
+
+/** A process warning of this name: `who` threw `error`. */
+export function warnOf(name: string, who: string, error: unknown): void {
+  const warning = new Error(`${who} threw: ${error instanceof Error ? error.message : String(error)}`);
+  warning.name = name;
+  if (error instanceof Error && error.stack !== undefined) warning.stack = error.stack;
+  process.emitWarning(warning);
 }

@@ -151,13 +151,7 @@ export function emitterOf(
   onListenerError: ListenerErrorHandler = reportLater,
 ): EmitDownloadEvent {
   const all = registries.get(events)?.all;
-  const report = (error: unknown) => {
-    try {
-      Promise.resolve(onListenerError(error)).catch(reportLater);
-    } catch (second) {
-      reportLater(second);
-    }
-  };
+  const report = (error: unknown) => callListener(onListenerError, [error]);
   return (name, payload) => {
     if (!all?.has(name) && !all?.has('*')) return;
     const frozen = frozenCopy(payload);

@@ -1,23 +1,11 @@
 /** Calls the functions that a caller gave. Refuses to let one that throws, or rejects, reach the download or the process. */
 
+import { callListener, warnOf } from '../call-listener.js';
 import type { ObsClientError } from './obs-client-error.js';
 
 /** Calls `callback`, whatever it is, plain or `async`; what it throws becomes a process warning. */
-export function callUser(name: string, callback: (() => unknown) | undefined): void {
-  if (callback === undefined) return;
-  try {
-    // An `async` callback fails later.
-    Promise.resolve(callback()).catch((error: unknown) => warn(name, error));
-  } catch (error) {
-    warn(name, error);
-  }
-}
-
-function warn(name: string, error: unknown): void {
-  const warning = new Error(`${name} threw: ${error instanceof Error ? error.message : String(error)}`);
-  warning.name = 'ObsClientCallbackWarning';
-  if (error instanceof Error && error.stack !== undefined) warning.stack = error.stack;
-  process.emitWarning(warning);
+export function callUser(name: string, callback: () => unknown): void {
+  callListener(callback, [], (error) => warnOf('ObsClientCallbackWarning', name, error));
 }
 
 /** The SDK's two ways to wait: `callback(err, result)`, or a promise. `result` is there where `error` is null. */
