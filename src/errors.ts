@@ -5,6 +5,7 @@
 
 import type { AnyDownloadError } from './any-download-error.js';
 import type { ChecksumAlgorithm } from './checksum.js';
+import { errorCode } from './error-code.js';
 import type { Part } from './part.js';
 import { sanitizeText } from './redact.js';
 
@@ -40,8 +41,7 @@ export abstract class DownloadError extends Error {
 /** Tells whether an error comes from this library; works across copies of the package in one process. */
 export function isDownloadError(error: unknown): error is AnyDownloadError {
   if (error instanceof DownloadError) return true;
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
-  return typeof code === 'string' && code.startsWith('PS_ERR_');
+  return errorCode(error)?.startsWith('PS_ERR_') === true;
 }
 
 /** An option is wrong. Thrown before any request or file. */

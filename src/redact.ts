@@ -3,6 +3,8 @@
  * server text from here only. Refuses to show any query value, user info or control character.
  */
 
+import { errorCode } from './error-code.js';
+
 const MAX_SERVER_TEXT = 256;
 
 /** Scheme, host and path of a URL; a query is shown as `?…`, user info never. */
@@ -142,8 +144,8 @@ export function redactCause(error: unknown, secrets: readonly string[] = []): Er
   safe.name = error.name;
   // A host may have set Error.prepareStackTrace, and then it is anything.
   if (typeof error.stack === 'string') safe.stack = cleanStack(safe, error.stack, clean);
-  const code = (error as { code?: unknown }).code;
-  return typeof code === 'string' ? Object.assign(safe, { code }) : safe;
+  const code = errorCode(error);
+  return code !== undefined ? Object.assign(safe, { code }) : safe;
 }
 
 /** The frames of a stack below the safe name and message: its first lines repeat the message as it came. */

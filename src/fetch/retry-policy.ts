@@ -4,6 +4,7 @@
  */
 
 import type { RetryOptions } from '../download-options.js';
+import { errorCode } from '../error-code.js';
 import { AccessDeniedError, NetworkError, ProtocolError, StoreError, TimeoutError } from '../errors.js';
 import { isCertificateError, isStaleConnection } from '../transport/network-failure.js';
 
@@ -128,7 +129,7 @@ export function decideRetry(error: unknown, history: RetryHistory, options: Retr
 /** True when fewer requests at a time would help: the store says so (429, 503), or this process has no descriptor left. */
 export function asksForFewer(error: unknown): boolean {
   if (error instanceof StoreError) return error.statusCode === 429 || error.statusCode === 503;
-  const code = error instanceof NetworkError ? (error.cause as { code?: unknown } | undefined)?.code : undefined;
+  const code = error instanceof NetworkError ? errorCode(error.cause) : undefined;
   return code === 'EMFILE' || code === 'ENFILE';
 }
 

@@ -3,6 +3,7 @@
  */
 
 import { STATUS_CODES } from 'node:http';
+import { errorCode } from '../error-code.js';
 import {
   AccessDeniedError,
   CheckpointError,
@@ -16,7 +17,6 @@ import {
   StoreError,
   TimeoutError,
 } from '../errors.js';
-import { errorCode } from '../sink/own-file.js';
 import { invalidArgument, ObsClientError } from './obs-client-error.js';
 
 /** How far a download was when it failed. */
@@ -99,8 +99,8 @@ function systemCode(error: unknown): string {
   if (error instanceof TimeoutError) return 'ETIMEDOUT';
   let code = 'RequestFailed';
   for (let at = error; at instanceof Error; at = at.cause) {
-    const own = (at as { code?: unknown }).code;
-    if (typeof own === 'string' && !own.startsWith('PS_ERR_')) code = own;
+    const own = errorCode(at);
+    if (own !== undefined && !own.startsWith('PS_ERR_')) code = own;
   }
   return code;
 }

@@ -4,12 +4,13 @@
  */
 
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { errorCode } from '../error-code.js';
 import { DestinationError, DiskError, InvalidOptionError } from '../errors.js';
 import { checkText } from '../option-checks.js';
 import { type FileOps, type FileStatus, nodeFileOps } from './file-ops.js';
 import { fitName, MAX_NAME_BYTES } from './fit-name.js';
 import { localName } from './local-name.js';
-import { errorCode, onDisk, statusOf } from './own-file.js';
+import { onDisk, statusOf } from './own-file.js';
 
 /** Absolute paths; their directory is a real path, so that two ways to write one destination come out the same. */
 export interface Destination {

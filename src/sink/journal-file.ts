@@ -4,12 +4,13 @@
  */
 
 import { basename, dirname, join } from 'node:path';
+import { errorCode } from '../error-code.js';
 import { CheckpointError, DiskError } from '../errors.js';
 import { type FileOps, OPEN_EXISTING, OPEN_NEW, OPEN_TO_READ, type OpenFile } from './file-ops.js';
 import { fitName } from './fit-name.js';
 import { decodeJournal, encodeJournal, type JournalState, MAX_JOURNAL_BYTES, recordedRuns } from './journal.js';
 import { encodeRecord, type HeaderRecord, type JournalRecord } from './journal-record.js';
-import { errorCode, isSameFile, linkProblem, onDisk, ownerProblem, removeIfThere, statusOf } from './own-file.js';
+import { isSameFile, linkProblem, onDisk, ownerProblem, removeIfThere, statusOf } from './own-file.js';
 import { syncDirectory } from './sync-directory.js';
 
 /** Where the next record goes. */

@@ -8,6 +8,7 @@
  */
 
 import { createRequire } from 'node:module';
+import { errorCode } from '../error-code.js';
 import { DiskError, DownloadError, LockedError } from '../errors.js';
 import { monotonicMs, sleep } from '../time.js';
 import { type FileOps, nodeFileOps } from './file-ops.js';
@@ -174,7 +175,7 @@ async function tryToLock(
   } catch (error) {
     await directory.remove().catch(() => {});
     holding.release();
-    if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return new LockedError(path, `held by ${fs.holder()}`);
+    if (errorCode(error) === 'ELOCKED') return new LockedError(path, `held by ${fs.holder()}`);
     throw error instanceof DownloadError ? error : new DiskError(lockPath, error);
   }
 }

@@ -1,5 +1,6 @@
 /** Opens the way to a file: resolves and locks the destination, and finds out what is there already. */
 
+import { errorCode } from '../error-code.js';
 import { DiskError, isDownloadError } from '../errors.js';
 import type { ObjectInfo } from '../object-info.js';
 import { checkKeys, checkText } from '../option-checks.js';
@@ -13,7 +14,6 @@ import {
 import { type Destination, resolveDestination } from './destination.js';
 import { acquireDestinationLock } from './lock.js';
 import { openCheckpoint } from './open-checkpoint.js';
-import { errorCode } from './own-file.js';
 
 /**
  * Opens a sink that makes the object's bytes a file at `path`: `pipeline(fetchParts(source, object, parts), sink)`, and

@@ -3,6 +3,7 @@
  * Refuses links of both kinds, what is no file, and files that another user owns or may write to.
  */
 
+import { errorCode } from '../error-code.js';
 import { DiskError } from '../errors.js';
 import type { FileOps, FileStatus } from './file-ops.js';
 
@@ -50,10 +51,4 @@ export async function onDisk<T>(path: string, work: Promise<T>): Promise<T> {
   return await work.catch((error: unknown) => {
     throw new DiskError(path, error);
   });
-}
-
-/** The code of a system error, for example ENOENT. */
-export function errorCode(error: unknown): string | undefined {
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
-  return typeof code === 'string' ? code : undefined;
 }

@@ -3,9 +3,10 @@
  * the file, and to sync again once a sync has failed, because the next one may claim what is not true.
  */
 
+import { errorCode } from '../error-code.js';
 import { CheckpointError, DestinationError, DiskError } from '../errors.js';
 import { type FileOps, type FileStatus, OPEN_EXISTING, OPEN_NEW, OPEN_TO_READ, type OpenFile } from './file-ops.js';
-import { errorCode, isSameFile, linkProblem, onDisk, ownerProblem } from './own-file.js';
+import { isSameFile, linkProblem, onDisk, ownerProblem } from './own-file.js';
 
 /** What file systems without modes of their own answer. */
 const NO_MODES = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOSYS']);

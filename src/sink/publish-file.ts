@@ -5,13 +5,14 @@
 
 import { dirname } from 'node:path';
 import type { Durability } from '../download-options.js';
+import { errorCode } from '../error-code.js';
 import { DestinationError, DiskError } from '../errors.js';
 import { monotonicMs, sleep } from '../time.js';
 import { type Destination, unsizedPartPath } from './destination.js';
 import { type FileOps, OPEN_NEW } from './file-ops.js';
 import type { GroupCommit } from './group-commit.js';
 import { type JournalFile, removeJournal } from './journal-file.js';
-import { errorCode, isSameFile, statusOf } from './own-file.js';
+import { isSameFile, statusOf } from './own-file.js';
 import type { PartFile } from './part-file.js';
 import { syncDirectory } from './sync-directory.js';
 

@@ -3,9 +3,9 @@
  * Many small files in one directory share a sync.
  */
 
+import { errorCode } from '../error-code.js';
 import { DiskError } from '../errors.js';
 import { type FileOps, OPEN_DIRECTORY } from './file-ops.js';
-import { errorCode } from './own-file.js';
 
 const NOT_SUPPORTED = new Set(['EPERM', 'EISDIR', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EBADF', 'EACCES']);
 

@@ -3,6 +3,7 @@
  * header values) and no raw bytes of the server survive in it.
  */
 
+import { errorCode } from '../error-code.js';
 import { DownloadError, InvalidOptionError, NetworkError, ProtocolError, TimeoutError } from '../errors.js';
 import { redactCause } from '../redact.js';
 import { rootFailure, staleConnection } from './network-failure.js';
@@ -36,8 +37,7 @@ export function exchangeFailure(error: unknown, context: FailureContext): Error 
 
 function describe(error: unknown): { name: string; message: string; code: string } {
   if (!(error instanceof Error)) return { name: '', message: String(error), code: '' };
-  const code = (error as { code?: unknown }).code;
-  return { name: error.name, message: error.message, code: typeof code === 'string' ? code : '' };
+  return { name: error.name, message: error.message, code: errorCode(error) ?? '' };
 }
 
 /** Limits of the caller's own dispatcher; a pool of ours has none. */

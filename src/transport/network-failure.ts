@@ -1,5 +1,6 @@
 /** What the retry policy may ask about a failed connection. Reads errors only; decides nothing. */
 
+import { errorCode } from '../error-code.js';
 import { DownloadError, NetworkError } from '../errors.js';
 
 /** Codes of Node and OpenSSL for a certificate chain or name that does not verify: permanent until somebody acts. */
@@ -39,8 +40,7 @@ const MAX_CAUSE_DEPTH = 4;
 export function isCertificateError(error: unknown): boolean {
   let current = error;
   for (let depth = 0; depth < MAX_CAUSE_DEPTH && current instanceof Error; depth++) {
-    const code = (current as { code?: unknown }).code;
-    if (typeof code === 'string' && CERTIFICATE_CODES.has(code)) return true;
+    if (CERTIFICATE_CODES.has(errorCode(current) ?? '')) return true;
     current = current.cause;
   }
   return false;
