@@ -10,7 +10,7 @@ import { type ObjectInfo, readObjectInfo, singleHeader } from '../object-info.js
 import type { FetchContext } from './fetch-context.js';
 import { requestEmptyObject } from './head-request.js';
 import { bindObject, checkPlainBody, mayJoin, type ObjectBinding } from './object-binding.js';
-import { checkContentRange, createBodyCounter, isOfUnknownLength, type TakeBytes } from './range-request.js';
+import { checkContentRange, createBodyCounter, mayBeDecoded, type TakeBytes } from './range-request.js';
 import { createCheckedBody, readWholeObject, type SeenPrefix, unsatisfiable } from './sequential-request.js';
 import { type AttemptInfo, type StoreRequest, type StoreResponse, sendStoreRequest } from './store-request.js';
 
@@ -82,7 +82,7 @@ export async function requestFirst(
             body = createCheckedBody(context, discovery.binding, seen, bodyStart, take);
           }
           const bodyEnd = head.statusCode === 206 ? range.end : object.size;
-          const isChecked = head.statusCode === 206 && isOfUnknownLength(context, head);
+          const isChecked = mayBeDecoded(context, head);
           body.expect({ skip: range.start - bodyStart, length: bodyEnd - range.start, flow, isChecked });
           onDiscovered(discovery);
         },

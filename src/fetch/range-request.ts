@@ -44,8 +44,7 @@ export async function requestRange(
         if (head.statusCode === 206) {
           const sent = checkContentRange(head.headers, range);
           checkSameObject(binding, head.headers, sent.total);
-          const isChecked = isOfUnknownLength(context, head);
-          body.expect({ skip: 0, length: byteLength(sent), flow, isChecked });
+          body.expect({ skip: 0, length: byteLength(sent), flow, isChecked: mayBeDecoded(context, head) });
         } else if (head.statusCode === 200) {
           // An edge that ignores Range (RFC 9110 section 14.2 lets it): the same bytes are inside the whole object.
           const total = parseWholeLength(head.headers);
@@ -61,9 +60,9 @@ export async function requestRange(
   body.checkComplete();
 }
 
-/** Only its end tells that a body has the length of its range: a caller's dispatcher may have decoded it. */
-export function isOfUnknownLength({ options }: FetchContext, { headers }: ResponseHead): boolean {
-  return options.dispatcher !== undefined && headers['content-length'] === undefined;
+/** A range that a caller's dispatcher may have decoded: only its end tells whether the body has the range's length. */
+export function mayBeDecoded({ options }: FetchContext, { statusCode, headers }: ResponseHead): boolean {
+  return statusCode === 206 && options.dispatcher !== undefined && headers['content-length'] === undefined;
 }
 
 /** Invariant: bytes are used only at the offset that the server says they have. */

@@ -17,7 +17,7 @@ import {
   type BodyCounter,
   checkContentRange,
   createBodyCounter,
-  isOfUnknownLength,
+  mayBeDecoded,
   parseWholeLength,
   refuseChanged,
   type TakeBytes,
@@ -86,7 +86,7 @@ export async function requestSequential(
         if (sent.total !== undefined && sent.total < start) refuseEnd(sent.total, head);
         if (Number.isNaN(sent.end)) unsized = head;
         body = createCheckedBody(context, binding, seen, sent.start, take);
-        const isChecked = head.statusCode === 206 && isOfUnknownLength(context, head);
+        const isChecked = mayBeDecoded(context, head);
         body.expect({ skip: start - sent.start, length: Math.max(0, sent.end - start), flow, isChecked });
       },
       onBytes: (bytes) => body.onBytes(bytes),
