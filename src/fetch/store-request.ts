@@ -76,12 +76,13 @@ export async function sendStoreRequest(
   };
   const sent: SourceRequest[] = [];
   let isAway = false;
+  let firstOrigin: string | undefined;
   let next = await orAborted(context.source.request(asked), request.signal);
   if (typeof next?.url !== 'string') throw new InvalidOptionError('source', 'its request() gave nothing with a url');
   for (let hops = 0; ; hops += 1) {
     const url = checkedUrl(next.url);
-    if (hops > 0 && url.origin !== checkedUrl(sent[0]?.url ?? '').origin)
-      checkServes(context.options.dispatcher, url.origin);
+    firstOrigin ??= url.origin;
+    if (url.origin !== firstOrigin) checkServes(context.options.dispatcher, url.origin);
     request.signal.throwIfAborted();
     sent.push(next);
     const origin = { isElsewhere: isAway, conceal: echoConcealer(sent) };
