@@ -110,15 +110,18 @@ export async function openFileDownload(
 }
 
 /** One response brings all of it, and so little that a call that is cut short need leave nothing to go on from. */
-function isSmall({ range, wanted }: Opening): boolean {
-  const isOneResponse = range.start === wanted.start && range.end === wanted.end;
-  return isOneResponse && byteLength(wanted) > 0 && byteLength(wanted) <= MAX_SMALL_BYTES;
+function isSmall(opening: Opening): boolean {
+  const byteCount = byteLength(opening.wanted);
+  return isOneResponse(opening) && byteCount > 0 && byteCount <= MAX_SMALL_BYTES;
 }
 
 /** Of a small object nothing is recorded; unless a checkpoint is there to be replaced. */
-async function isWorthRecording({ range, wanted }: Opening, place: Destination): Promise<boolean> {
-  const isWhole = range.start === wanted.start && range.end === wanted.end;
-  return !isWhole || byteLength(wanted) > MAX_SMALL_BYTES || (await hasCheckpoint(place));
+async function isWorthRecording(opening: Opening, place: Destination): Promise<boolean> {
+  return !isOneResponse(opening) || byteLength(opening.wanted) > MAX_SMALL_BYTES || (await hasCheckpoint(place));
+}
+
+function isOneResponse({ range, wanted }: Opening): boolean {
+  return range.start === wanted.start && range.end === wanted.end;
 }
 
 /** The first bytes that a checkpoint lacks; one byte, to discover the object, when it lacks none. */
