@@ -1,8 +1,7 @@
-/** What ends a stream that was aborted: a stream cannot be destroyed with a reason that says nothing. */
+/** The error that ends an aborted stream: a falsy reason would end it as if nothing had happened. */
 
 /** The reason of an aborted signal, or the error that Node's streams use where that is `null`, `0` or the like. */
 export function streamError(reason: unknown): Error {
-  // A reason that is no error would end the stream as if nothing had happened.
   return (reason || prematureClose()) as Error;
 }
 

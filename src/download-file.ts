@@ -61,7 +61,7 @@ export async function downloadFile(
     let gone: ObjectChangedError | undefined;
     for (let restarts = 0; ; restarts += 1) {
       try {
-        // Of the version before there may be something by now.
+        // The version before may have left something by now.
         const hadTraces = place.hadTraces || gone !== undefined;
         return await downloadTo({ ...place, hadTraces }, download, gone);
       } catch (error) {
@@ -131,7 +131,7 @@ async function downloadTo(
 
 /** Fetches parts into the sink, which stays open. */
 async function fetchInto(sink: CheckpointSink, setup: FetchStreamSetup): Promise<void> {
-  // Of a sink that has failed already, pipeline() of Node 24 tells that it cannot be piped to, and not why.
+  // If the sink has failed already, pipeline() of Node 24 says only that it cannot be piped to, not why.
   if (sink.errored) throw sink.errored;
   await pipeline(createFetchStream(setup), sink, { end: false });
   await sink.flush();

@@ -59,8 +59,8 @@ export interface DownloadOptions {
   /** Ranged GETs in flight; 1 .. 1000. @default 20 */
   readonly concurrency?: number | undefined;
   /**
-   * The bytes to download, as offsets in the object; `end` is exclusive and more than `start`. What lies behind the
-   * object's end is left out; a `start` there is an error. @default the whole object
+   * The bytes to download, as offsets in the object; `end` is exclusive and more than `start`. Bytes past the
+   * object's end are left out; a `start` past it is an error. @default the whole object
    */
   readonly range?: { readonly start: number; readonly end?: number | undefined } | undefined;
   /** What the object must be like to be downloaded at all. @default none */

@@ -22,7 +22,7 @@ import { planVerification, type VerificationPlan } from './verify/verification.j
 export interface Download {
   readonly context: FetchContext;
   readonly startedAtMs: number;
-  /** What the last progress showed: a restart does not go back behind it. */
+  /** The progress that was shown last: a restart never shows less. */
   readonly shown: ShownProgress;
 }
 
@@ -43,7 +43,7 @@ export async function discover(context: FetchContext, gap?: ByteRange): Promise<
   return opening;
 }
 
-/** The same for an object that was announced already: for the bytes from another gap. */
+/** The same for another gap of an object that was announced already. */
 export async function discoverAgain(context: FetchContext, gap?: ByteRange): Promise<Opening> {
   const { range, partSize } = context.options;
   const start = gap?.start ?? range.start;

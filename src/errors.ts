@@ -86,7 +86,7 @@ export class NotFoundError extends StoreAnswerError {
   readonly code = 'PS_ERR_NOT_FOUND';
 }
 
-/** The store refuses access (401, 403, and 400 for credentials that are over). `storeCode` is `InvalidObjectState` for an archived object. */
+/** The store refuses access (401, 403, and 400 for credentials that have expired). `storeCode` is `InvalidObjectState` for an archived object. */
 export class AccessDeniedError extends StoreAnswerError {
   readonly code = 'PS_ERR_ACCESS_DENIED';
 }

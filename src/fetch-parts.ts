@@ -213,7 +213,7 @@ function checkKeepable(options: DownloadOptions | undefined): void {
   }
 }
 
-/** A copy: what is done to the caller's array later changes nothing. Two plans, one after the other, become one. */
+/** A copy: what is done to the caller's array later changes nothing. Two plans given one after the other become one. */
 function checkParts(parts: readonly Part[], object: ObjectInfo): Part[] {
   if (!Number.isSafeInteger(object?.size) || typeof (object.headers ?? undefined) !== 'object') {
     refuse('object', object, 'what discoverObject() gives, its size known');

@@ -32,7 +32,7 @@ export function singleHeader(headers: ResponseHeaders, name: string): string | u
   return value;
 }
 
-/** What the library itself goes by: it is compared as it came. */
+/** Headers that the library itself relies on: they are compared as they came. */
 const OWN_HEADERS =
   /^(?:etag|date|last-modified|content-(?:type|length|range|encoding)|x-goog-hash|repr-digest|.*-checksum-.*)$/;
 const METADATA_PREFIXES = ['x-obs-meta-', 'x-amz-meta-'];

@@ -59,8 +59,8 @@ export interface SizedDownload {
 }
 
 /**
- * @param purpose - a 'spool' is read from its beginning: where the first missing part is not that, one byte of it is asked
- *   for, to discover the object; and it is always a sink
+ * @param purpose - a 'spool' is read from its beginning: where the first missing byte is further on, only that one byte
+ *   is asked for, to discover the object. It gets a sink however small the object is
  */
 export async function openFileDownload(
   place: Destination,
@@ -115,7 +115,7 @@ function isSmall(opening: Opening): boolean {
   return isOneResponse(opening) && byteCount > 0 && byteCount <= MAX_SMALL_BYTES;
 }
 
-/** Of a small object nothing is recorded; unless a checkpoint is there to be replaced. */
+/** A small object is not recorded, unless there is a checkpoint that has to be replaced. */
 async function isWorthRecording(opening: Opening, place: Destination): Promise<boolean> {
   return !isOneResponse(opening) || byteLength(opening.wanted) > MAX_SMALL_BYTES || (await hasCheckpoint(place));
 }
@@ -139,7 +139,7 @@ function firstGap(
   return { start, end: purpose === 'spool' && start > wanted.start ? start + 1 : end };
 }
 
-/** The opening has to bring the beginning of the first part: after the object changed it may be of another place. */
+/** An opening that brings the beginning of the first part; a checkpoint that was of no use made us ask for other bytes. */
 async function fitOpening(context: FetchContext, opening: Opening, parts: PartPlan): Promise<Opening> {
   const [first] = parts;
   if (opening.mode === 'sequential' || first === undefined) return opening;

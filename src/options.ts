@@ -1,6 +1,7 @@
 /**
- * The options of a download: their names, defaults and checks, here and nowhere else. An unknown key is refused, so that
- * a misspelt option never goes unnoticed. What comes out is a copy: changing the caller's object later has no effect.
+ * The checks and defaults of a download's options, here and nowhere else; download-options.ts describes them. An
+ * unknown key is refused, so that a misspelt option never goes unnoticed. What comes out is a copy: changing the
+ * caller's object later has no effect.
  */
 
 import type { Dispatcher } from 'undici';

@@ -1,4 +1,4 @@
-/** Waits for work of the caller's code, which may ignore signals, no longer than until an abort. */
+/** Waits for work of the caller's code, which may ignore signals: an abort ends the wait. */
 
 /**
  * Settles like `work`, or rejects with the signal's reason as soon as that aborts; what `work` does later is nobody's

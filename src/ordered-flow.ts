@@ -42,7 +42,7 @@ export async function openOrderedFlow(context: FetchContext): Promise<OrderedFlo
   const opened = await openFileDownload(place, context, 'spool');
   if (opened.kind === 'sized') return spooledFlow(context, opened);
   if (opened.kind === 'whole') return plainFlow(context, opened.opening);
-  // What has no known size cannot be gone on with: it is not worth keeping.
+  // What has no known size cannot be resumed: it is not worth keeping.
   const { opening, lock } = opened;
   const finish = () => removeLeftovers(place, lock);
   return { ...plainFlow(context, opening), finish, close: () => lock.release() };

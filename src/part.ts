@@ -15,9 +15,9 @@ export interface Piece extends ByteRange {
 
 /**
  * Bytes and their offset in the object. Whoever takes a chunk calls `release()` once the bytes were handed on or
- * written, which gives their length back to the budget of `fetchParts`. The memory stays valid after it.
- * Who kept no view of the bytes may call `recycle()` instead, where it is there: then the memory is read into again. Chunks
- * of `fetchParts` have none: others may have seen them.
+ * written, which gives their length back to the budget of `fetchParts`. The memory stays valid afterwards.
+ * Where a chunk has `recycle()`, whoever kept no view of its bytes may call that instead: the memory is then read into
+ * again. Chunks of `fetchParts` have no `recycle()`, because other code may have seen them.
  */
 export interface PlacedChunk {
   /** Offset of the first byte in the object. */
@@ -39,7 +39,7 @@ export function chunkProblem(chunk: PlacedChunk | undefined): InvalidOptionError
   return new InvalidOptionError('chunk', 'expected a PlacedChunk { offset, bytes, release() }, as fetchParts() gives');
 }
 
-/** For whoever kept no view of the bytes. A chunk of somebody else's making may not know how to be recycled. */
+/** For whoever kept no view of the bytes. A chunk that other code has made may only know `release()`. */
 export function recycleChunk(chunk: PlacedChunk): void {
   if (chunk.recycle === undefined) chunk.release();
   else chunk.recycle();

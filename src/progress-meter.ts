@@ -44,7 +44,7 @@ export function startProgressMeter(
     const totalBytes = isLast && Number.isNaN(known) ? completedBytes : known;
     const most = Number.isNaN(totalBytes) ? Infinity : totalBytes;
     // A damaged block that is fetched again takes bytes back, and so does a new version; a progress bar should not.
-    // But of a smaller object less has to be shown.
+    // But for a smaller object less has to be shown.
     const highest = shown.completedBytes > most ? 0 : shown.completedBytes;
     shown.completedBytes = Math.min(most, Math.max(highest, completedBytes));
     const leftBytes = totalBytes - shown.completedBytes;

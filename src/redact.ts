@@ -40,7 +40,7 @@ const MIN_SECRET_LENGTH = 8;
 /** A request as it went on the wire; the URL may lack its origin. */
 export interface RequestOnTheWire {
   readonly url: string;
-  /** Of a source that is not ours the values may be anything. */
+  /** A source that is not ours may have anything as a value. */
   readonly headers?: Readonly<Record<string, unknown>> | undefined;
 }
 

@@ -67,7 +67,7 @@ export function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
       reject(signal.reason);
       return;
     }
-    // Of a caller's signal many may be asleep at once, each waiting for a lock.
+    // Many may sleep on one signal of the caller at once, each waiting for a lock.
     const unfollow = followAbort(signal, () => {
       timer.stop();
       reject(signal?.reason);
@@ -79,7 +79,7 @@ export function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Keeps work from taking the event loop for itself: what is over its share of one turn goes on in the next. */
+/** Keeps work from occupying the event loop: what exceeds its share of one turn waits for the next one. */
 export class TurnBudget {
   readonly #shareMs: number;
   #spentMs = 0;

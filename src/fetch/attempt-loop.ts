@@ -24,7 +24,7 @@ export interface AttemptJob {
   part(): Part;
   /** One request. Throws when it failed. */
   attempt(info: AttemptInfo): Promise<void>;
-  /** Whether the part was announced: before that its attempts are not. @default always */
+  /** Whether the part was announced yet; until then its attempts are not announced either. @default always */
   isAnnounced?(): boolean;
   /** The byte reached so far: an attempt that moved it was not fruitless. */
   position(): number;

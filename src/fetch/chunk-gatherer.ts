@@ -25,7 +25,7 @@ export function createChunkGatherer(deliver: (bytes: Buffer) => void): ChunkGath
     timer?.stop();
     timer = undefined;
     if (buffer === undefined || filled === 0) return;
-    // What is not filled yet is used on, so that a trickle does not hold one large buffer per flush.
+    // The rest of the buffer is filled later, so that a trickle does not hold one large buffer per flush.
     const bytes = buffer.subarray(0, filled);
     buffer = filled < buffer.length ? buffer.subarray(filled) : undefined;
     filled = 0;

@@ -14,7 +14,7 @@ import { acquirePool, type OriginPool } from '../transport/pool.js';
 import { type ConcurrencyGate, createConcurrencyGate } from './concurrency-gate.js';
 import { createRateLimit, type RateLimit } from './rate-limit.js';
 
-/** One for all: the trace of an error costs more than the rest of closing. */
+/** One error for all downloads: its stack trace costs more than the rest of closing. */
 const ENDED = new Error('the download has ended');
 
 /** Counts of one download, kept by the requests themselves. */

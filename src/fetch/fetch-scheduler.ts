@@ -63,7 +63,7 @@ export async function fetchPieces(
   const hedgeable = (): Iterable<PieceProgress> =>
     context.options.dispatcher === undefined ? active : [...active].filter(({ first }) => first !== undefined);
 
-  /** Whoever finishes a piece looks for a tail himself: the others have to know only when nothing is under way. */
+  /** A connection that finishes a piece looks for a tail itself: the others only have to know when none is under way. */
   const wakeAtEnd = () => {
     if (active.size > 0) return;
     for (const wake of idlers) wake();
@@ -87,7 +87,7 @@ export async function fetchPieces(
     announce.started(part);
     await watch(piece, () => fetchPiece(context, binding, piece, deliver));
     announce.fetched(part, piece.position - start);
-    // Whoever lost a tail left a response before its end: that connection is closed.
+    // A piece that lost its tail left its response before the end: that connection is closed.
     worker.bytesPerMs = piece.end < end ? undefined : (rateOf(piece, monotonicMs()) ?? worker.bytesPerMs);
   };
 
@@ -147,7 +147,7 @@ export async function fetchPieces(
       const local = await readLocal?.(next.value);
       if (local === undefined) await work(worker, next.value);
       else await deliver(next.value.start, local);
-      // Whoever has to slow down does so between two pieces.
+      // A connection that has to slow down does so between two pieces.
       gate.leave();
       await gate.enter(context.signal);
     }

@@ -96,7 +96,7 @@ export async function requestFirst(
         },
       },
     );
-    // Without a length only the end of the body tells that the range begins behind it.
+    // Without a length only the end of the body tells that the range begins past it.
     const { start } = asked.range;
     if (isUnsized && body.unskipped > 0) throw unsatisfiable(start, start - body.unskipped);
     body.checkComplete();
@@ -152,7 +152,7 @@ function needsPlainGet(
   return first.start !== wanted.start || range.end !== wanted.end;
 }
 
-/** `size` is what the refusal says of the object, if anything. */
+/** `size` is that of the object as the refusal tells it, if it does. */
 function afterUnsatisfied(size: number | undefined, { range, first }: FirstRequest): OtherWay | undefined {
   if (first.start > range.start) return 'from the start';
   return range.start === 0 && (size ?? 0) === 0 ? 'empty object' : undefined;

@@ -30,7 +30,7 @@ export interface UsualPiece {
   readonly firstByteMs: number;
 }
 
-/** The usual piece after one more is over; one that brought nothing tells nothing. */
+/** The usual piece after one more has ended; a piece that brought nothing tells nothing. */
 export function blend(
   usual: UsualPiece | undefined,
   piece: PieceProgress,

@@ -66,7 +66,7 @@ export function checkSameObject(binding: ObjectBinding, headers: ResponseHeaders
   }
 }
 
-/** The ETag that a refusal tells, when it is another one than the bound one. */
+/** The ETag in the headers of a refusal, when it differs from the bound one. */
 export function otherEtag(binding: ObjectBinding, { etag }: ResponseHeaders): string | undefined {
   if (typeof etag !== 'string' || etag === binding.etag) return undefined;
   try {

@@ -54,7 +54,7 @@ async function holdWhilePaying({ rateLimit, signal }: FetchContext, piece: Piece
   await payRateLimit(rateLimit, signal).finally(() => letGoPiece(piece));
 }
 
-/** Runs attempts until the piece is done, or nothing of it is left to its own fetcher. */
+/** Runs attempts until the piece is done, or the rest of it was taken over. */
 export async function runPiece(
   context: FetchContext,
   piece: PieceProgress,

@@ -106,7 +106,7 @@ export function parseWholeLength(headers: ResponseHeaders): number | undefined {
   return length;
 }
 
-/** A refusal that says that the object is another one by now, or should have been none. */
+/** Throws what a 412 or 416 means here: the object has changed, or the server contradicts itself. */
 export function refuseChanged(binding: ObjectBinding, { statusCode, headers }: ResponseHead): void {
   if (statusCode !== 412 && statusCode !== 416) return;
   const size = parseUnsatisfiedRange([headers['content-range'] ?? ''].flat().join(', '));
@@ -126,7 +126,7 @@ export interface ExpectedBody {
   /** `NaN` when only the end of the message tells. */
   readonly length: number;
   readonly flow: Flow;
-  /** The message has to end just there, and nothing is handed on before it did. @default false */
+  /** The message has to end exactly there, and nothing is handed on until it has. @default false */
   readonly isChecked?: boolean;
 }
 
@@ -145,7 +145,7 @@ export function createBodyCounter(take: TakeBytes, onSkipped?: (bytes: Buffer, f
   let left = Number.NaN;
   let flow: Flow | undefined;
   let isWanted = true;
-  /** What has come of a checked body: at most what was asked for at once. */
+  /** What has come of a checked body: at most the bytes of one request. */
   let held: Buffer[] | undefined;
   return {
     expect(body) {

@@ -26,7 +26,7 @@ export const FRESH: RetryHistory = {
   staleConnections: 0,
 };
 
-/** No row applies for its first time any more. */
+/** Every row that applies only so many times has been used up. */
 const WORN_OUT: RetryHistory = {
   fruitlessAttempts: 0,
   protocolErrors: Number.POSITIVE_INFINITY,

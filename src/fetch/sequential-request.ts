@@ -24,16 +24,16 @@ import {
 } from './range-request.js';
 import { type AttemptInfo, type StoreResponse, sendStoreRequest } from './store-request.js';
 
-/** The object's bytes from where the first response began up to where any response got, by their checksum. */
+/** The bytes from where the first response began to the furthest that any response came, as a checksum of them. */
 export interface SeenPrefix {
-  /** What the first answer was of, where the server sends ranges: the next one can be of the same. */
+  /** The range of the first answer, where the server sends ranges: the next request asks for the same one. */
   range: ByteRange | undefined;
   start: number;
   end: number;
   crc: number;
 }
 
-/** The part of a response head that tells how long a plain body is. */
+/** What the head of a plain response says about the object; `size` is NaN when the body is chunked. */
 export function readWholeObject({ headers, conceal }: StoreResponse): ObjectInfo {
   return readObjectInfo(headers, plainLength(headers) ?? Number.NaN, conceal);
 }
@@ -63,7 +63,7 @@ export async function requestSequential(
   let body = createBodyCounter(take);
   /** The head of an answer whose end alone tells how long the object is. */
   let unsized: ResponseHead | undefined;
-  /** It ends before the bytes that are wanted. */
+  /** The object ends before the bytes that are wanted. */
   const refuseEnd = (size: number, { headers }: ResponseHead) => {
     if (size >= seen.end) throw unsatisfiable(start, size);
     const etag = readEtag(headers);
@@ -96,7 +96,7 @@ export async function requestSequential(
   body.checkComplete();
 }
 
-/** The refusal of a range that begins behind the object, where no server said it. */
+/** The refusal of a range that begins past the object's end, for where no server has said so. */
 export function unsatisfiable(start: number, size: number): StoreError {
   return new StoreError(`the range starts at ${start}, but the object has ${size} bytes`, {
     statusCode: 416,
@@ -112,7 +112,7 @@ function sentBytes(head: ResponseHead, range: ByteRange | undefined): ByteRange 
   return { start: 0, end: total ?? Number.NaN, total };
 }
 
-/** Counts a body that begins at `from`, not behind `seen.start`; what was seen before is compared as it comes again. */
+/** Counts a body that begins at `from`, at or before `seen.start`; bytes that came before are compared with these. */
 export function createCheckedBody(
   context: FetchContext,
   binding: ObjectBinding,
@@ -131,7 +131,7 @@ export function createCheckedBody(
   });
 }
 
-/** What is skipped counts, too. */
+/** Bytes that are skipped count against the limit, too. */
 function holdForRateLimit({ rateLimit, options, signal }: FetchContext, flow: Flow): void {
   const pauseMs = rateLimit?.pauseMs() ?? 0;
   if (pauseMs < 1 || options.dispatcher !== undefined) return;

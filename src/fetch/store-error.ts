@@ -77,7 +77,7 @@ export function parseRetryAfterMs(value: string | undefined): number | undefined
 
 const REQUEST_ID_HEADERS = ['x-obs-request-id', 'x-amz-request-id', 'x-request-id'];
 
-/** S3 says with a 400 that temporary credentials are over (its list of error codes). */
+/** The codes with which S3 answers 400 when temporary credentials have expired (its list of error codes). */
 const EXPIRED_CODES = new Set(['ExpiredToken', 'TokenRefreshRequired', 'InvalidToken', 'RequestExpired']);
 
 const CONDITION_NAMES: Readonly<Record<string, string>> = {

@@ -47,7 +47,7 @@ export interface ResponseTaker {
   onHead(head: StoreResponse, flow: Flow): void;
   /** `'done'` ends the exchange with success: nothing more is wanted. */
   onBytes(bytes: Buffer): 'done' | undefined;
-  /** Statuses that are not a success but that the taker wants to see as errors of its own. */
+  /** Sees the head of a response that is no success, and may throw an error of its own for it. */
   onRefusal?(head: ResponseHead): void;
 }
 
@@ -135,7 +135,7 @@ async function exchangeOnce(
   const body: Buffer[] = [];
   let bodyBytes = 0;
   context.counters.requests += 1;
-  // Of a source that is not ours the names may come in any case.
+  // A source that is not ours may write the names in any case.
   const sourceHeaders = Object.fromEntries(
     Object.entries(sourceRequest.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
   );

@@ -1,6 +1,6 @@
 /**
  * Byte credits: how much may be requested but not yet handed on. Granted strictly in the order of asking, so that whoever
- * asks in ascending order of offsets can never be starved by what lies behind it.
+ * asks in ascending order of offsets can never be starved by what comes after it.
  */
 
 import { WaitingLine } from '../waiting-line.js';

@@ -93,7 +93,7 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
         done(new ProtocolError(`the input ended with bytes missing after offset ${reached}`));
         return;
       }
-      // What does not follow the others lies behind a gap, or overlaps one that has left.
+      // What does not follow the others lies after a gap, or overlaps one that has left.
       if (reached !== next + heldBytes(waiting)) {
         done(new ProtocolError(`the input ended with chunks that do not fit behind offset ${reached}`));
         return;

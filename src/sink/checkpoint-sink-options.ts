@@ -80,7 +80,7 @@ export const PUBLIC_SINK_KEYS: readonly (keyof CheckpointSinkOptions)[] = [
   'onObjectChanged',
 ];
 
-/** What it throws, at once or later, harms no bytes: it becomes a process warning, as with events. */
+/** What a listener throws, at once or later, harms no bytes: it becomes a process warning, as with events. */
 function checkListener<A extends unknown[]>(option: string, value: unknown): (...args: A) => void {
   const listener = checkFunction<(...args: A) => unknown>(option, value);
   return (...args) => callListener(listener, args);

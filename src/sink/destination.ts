@@ -18,7 +18,7 @@ export interface Destination {
   readonly partPath: string;
   /** `undefined` when nothing is to be recorded. */
   readonly checkpointPath: string | undefined;
-  /** Where a checkpoint of this destination is as a rule, whether or not it is now: an old one must not stay behind. */
+  /** Where the checkpoint is unless the caller names another place. An old one must not stay there. */
   readonly besideCheckpointPath: string;
   readonly lockPath: string;
   /** The lock of a checkpoint that is elsewhere: another destination could have been given the same one. */

@@ -43,7 +43,7 @@ export function holdHere(lockPath: string, signal?: AbortSignal): Holding | unde
   };
 }
 
-/** Resolves when nobody who is leaving has the place any more, or that takes too long; undefined when it is so already. */
+/** Waits, within a limit, until the holder that is leaving has left; undefined when there is no such holder. */
 export function leftHere(lockPath: string, signal?: AbortSignal): Promise<void> | undefined {
   const holder = leavingHolder(lockPath);
   return holder && waitUntilLeft(lockPath, signal);

@@ -1,4 +1,4 @@
-/** Removes what a download that could have been gone on with has left beside its destination. */
+/** Removes the journal and the part file that an unfinished download has left beside its destination. */
 
 import type { Destination } from './destination.js';
 import { type FileOps, nodeFileOps } from './file-ops.js';

@@ -75,7 +75,7 @@ export async function claimDestination(destination: LockPlace, options: LockOpti
     return taken ?? heldByUs(path);
   };
   const holding = await untilDeadline(tryToClaim, options);
-  // What one wait has taken is not there for the other.
+  // The time that this wait took is not there for the next one.
   const waitMs = Math.max(0, options.waitMs - (monotonicMs() - startedAtMs));
   return {
     hasWaited,

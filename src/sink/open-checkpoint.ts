@@ -139,7 +139,7 @@ async function startAfresh(request: CheckpointRequest, leftover: FileStatus | un
 async function removeOtherJournal({ ops, destination }: CheckpointRequest): Promise<void> {
   const { checkpointPath, besideCheckpointPath } = destination;
   if (checkpointPath === besideCheckpointPath) return;
-  // Of a later release it is refused, here as everywhere.
+  // A journal of a later release is refused, here as everywhere.
   await readJournal(ops, besideCheckpointPath);
   await removeJournal(ops, besideCheckpointPath);
 }

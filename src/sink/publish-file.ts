@@ -28,7 +28,7 @@ export interface PublishContext {
   /** Rejects when the files are not ours any more. */
   checkFence(): Promise<void>;
   checkLock(): Promise<void>;
-  /** Until the name changes. */
+  /** Ends the publishing, until the file gets its name. */
   readonly signal: AbortSignal;
 }
 
@@ -71,7 +71,7 @@ export async function finishPublishing({ ops, destination, checkLock }: PublishC
 /** The file is published: whether the journal can be removed changes nothing about that. */
 async function removeTraces(ops: FileOps, place: Destination, journal: JournalFile | undefined): Promise<void> {
   if (journal === undefined) return;
-  // Of a process that was killed while this journal was kept.
+  // Left by a process that was killed while this journal was kept.
   await ops.unlink(unsizedPartPath(place)).catch(() => undefined);
   await journal.close().catch(() => undefined);
   await ops.unlink(journal.path).catch(() => undefined);

@@ -24,7 +24,7 @@ export async function recheckBlocks(part: PartFile, ledger: BlockLedger, signal?
   return normalizeRanges(damaged);
 }
 
-/** Compares the blocks that `range` touches, as far as nobody has. True when all of its bytes are there and right. */
+/** Compares the blocks that `range` touches, unless that was done before. True when all of its bytes are there and right. */
 async function proveRange(part: PartFile, ledger: BlockLedger, range: ByteRange): Promise<boolean> {
   let buffer: Buffer | undefined;
   for (const block of ledger.blocksOf(range)) {

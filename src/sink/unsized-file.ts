@@ -111,7 +111,7 @@ async function checkFree({ path }: Destination, ops: FileOps): Promise<void> {
   if ((await onDisk(path, statusOf(ops, path))) !== undefined) throw alreadyExists(path);
 }
 
-/** Whether there is a checkpoint to go on with when the object has a size again. One of a later release is refused. */
+/** Whether there is a checkpoint to resume from once the object has a size again. One of a later release is refused. */
 async function hasRecord({ checkpointPath, besideCheckpointPath }: Destination, ops: FileOps): Promise<boolean> {
   for (const path of new Set([checkpointPath, besideCheckpointPath])) {
     if (path === undefined) continue;

@@ -1,7 +1,7 @@
 /**
  * A small file at once: bytes that are all there and right go into a file of a name that nobody else uses, and that
- * file takes the destination's name. Needs neither lock nor journal: there is nothing to go on from, and whoever comes
- * last wins with a whole file. Refuses to leave anything behind but after a kill between the two.
+ * file takes the destination's name. Needs neither lock nor journal: there is nothing to resume, and whoever comes last
+ * wins with a whole file. Leaves nothing behind, except after a kill between the two steps.
  */
 
 import { randomBytes } from 'node:crypto';

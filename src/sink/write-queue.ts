@@ -34,7 +34,7 @@ const LOOK_EVERY_MS = 2;
 const MAX_LOOKS = 10;
 /** A slow CRC takes no more than this of one turn of the event loop. */
 const CRC_TURN_MS = 4;
-/** More than this need not wait for the disk: whoever sends is told to stop. It also bounds what one turn of the loop reads. */
+/** When this much waits for the disk, whoever sends is told to stop. It also bounds what one turn of the loop reads. */
 const MAX_HELD_BYTES = 24 * 1024 * 1024;
 
 export class WriteQueue {

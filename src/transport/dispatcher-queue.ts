@@ -1,7 +1,7 @@
 /**
  * How long a request may wait in a caller's dispatcher before it is sent: as long as anything else moves on that
- * dispatcher, and then no longer than connecting and answering may take. No time of ours runs there otherwise, so that
- * fewer connections than requests are not taken for a silent server.
+ * dispatcher, and then no longer than connecting and answering may take. No other limit of ours runs meanwhile, so that
+ * a dispatcher with fewer connections than requests is not taken for a silent server.
  */
 
 import { every, monotonicMs, type Timer } from '../time.js';

@@ -146,7 +146,7 @@ export class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#fail(error);
   }
 
-  /** In the queue of a caller's dispatcher no other time of ours runs. */
+  /** While the request waits in the queue of a caller's dispatcher, no other limit of ours runs. */
   #waitForTurn(): void {
     const limitMs = (this.#limits.connectMs ?? 0) + this.#limits.headersMs;
     this.#watchdog.pause();

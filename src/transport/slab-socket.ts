@@ -112,7 +112,7 @@ export class SlabSocket extends Duplex {
   override _read(): void {}
 
   override _write(chunk: string | Buffer, encoding: BufferEncoding, done: Done): void {
-    // A failed write is also an 'error' of the socket, and that one waits its turn behind the data.
+    // A failed write is also an 'error' of the socket, and that one waits until the data before it was taken.
     this.#inner.write(chunk, encoding, () => done());
   }
 

@@ -8,7 +8,7 @@ import { monotonicMs } from '../time.js';
 
 /** Bytes of a slab: large reads cost least, but every connection holds the one that it reads into. */
 export const SLAB_BYTES: { readonly min: number; readonly max: number } = { min: 64 * 1024, max: 512 * 1024 };
-/** What the connections of a process hold in this way, as long as slabs need not be smaller than the least. */
+/** The most that all connections of a process hold in this way, until slabs cannot get any smaller. */
 const SHARED_BYTES = 16 * 1024 * 1024;
 /** Bytes of slabs that wait to be used again: an ordered stream gives back its whole budget at once when its head comes. */
 const MAX_FREE_BYTES = 128 * 1024 * 1024;
@@ -36,7 +36,7 @@ let openFeeds = 0;
 
 /** What a connection reads into, and what waits there for the parser. */
 export interface SlabFeed {
-  /** Room for the next read: of the unused rest of the current slab. Asking twice without `filled` gives the same room. */
+  /** Room for the next read, in the unused rest of the current slab. Asking twice without `filled` gives the same room. */
   room(maxBytes?: number): Buffer;
   /** The first `byteCount` bytes of that room were filled. */
   filled(byteCount: number): void;
@@ -158,7 +158,7 @@ function freeIfUnused(slab: Slab): void {
   else sameSize.push(slab);
 }
 
-/** Gives up what was not needed of late, the slabs that were free longest first. */
+/** Gives up what was not needed lately, beginning with the slabs that have been free longest. */
 function trim(): void {
   const nowMs = monotonicMs();
   if (nowMs - trimmedAtMs < TRIM_EVERY_MS) return;
