@@ -4,7 +4,7 @@
  */
 
 import { TimeoutError } from '../errors.js';
-import { every, monotonicMs } from '../time.js';
+import { LimitTicker } from './limit-ticker.js';
 
 /** Limits of one exchange, in milliseconds and bytes per second. */
 export interface ExchangeLimits {
@@ -21,16 +21,11 @@ export interface ExchangeLimits {
 }
 
 const RATE_WINDOW_MS = 10_000;
-/** A limit is noticed at most an eighth of it late, and never more than this. */
-const MAX_STEP_MS = 500;
-const MIN_STEP_MS = 5;
 
 export class Watchdog {
   readonly #limits: ExchangeLimits;
   readonly #onTimeout: (error: TimeoutError) => void;
-  readonly #stepMs: number;
-  readonly #ticker: { stop(): void };
-  #lastTickMs: number = monotonicMs();
+  readonly #ticker: LimitTicker;
   #phase: 'headers' | 'body' = 'headers';
   #isPaused = false;
   #waitedMs = 0;
@@ -41,21 +36,19 @@ export class Watchdog {
   constructor(limits: ExchangeLimits, onTimeout: (error: TimeoutError) => void) {
     this.#limits = limits;
     this.#onTimeout = onTimeout;
-    const shortestMs = Math.min(limits.headersMs, limits.stallMs);
-    this.#stepMs = Math.min(MAX_STEP_MS, Math.max(MIN_STEP_MS, shortestMs / 8));
-    this.#ticker = every(this.#stepMs, () => this.#tick());
+    this.#ticker = new LimitTicker(Math.min(limits.headersMs, limits.stallMs), (elapsedMs) => this.#tick(elapsedMs));
   }
 
   /** The request was sent only now: the time before it belongs to connecting. */
   requestSent(): void {
     this.#waitedMs = 0;
-    this.#lastTickMs = monotonicMs();
+    this.#ticker.restart();
   }
 
   headArrived(): void {
     this.#phase = 'body';
     this.#waitedMs = 0;
-    this.#lastTickMs = monotonicMs();
+    this.#ticker.restart();
   }
 
   bytesArrived(byteCount: number): void {
@@ -68,18 +61,15 @@ export class Watchdog {
 
   resume(): void {
     this.#isPaused = false;
-    this.#lastTickMs = monotonicMs();
+    this.#ticker.restart();
   }
 
   stop(): void {
     this.#ticker.stop();
   }
 
-  #tick(): void {
-    const nowMs = monotonicMs();
-    // A tick that comes late means that this process was busy or asleep: the bytes may be waiting for it.
-    const elapsedMs = this.#isPaused ? 0 : Math.min(nowMs - this.#lastTickMs, 2 * this.#stepMs);
-    this.#lastTickMs = nowMs;
+  #tick(sinceLastMs: number): void {
+    const elapsedMs = this.#isPaused ? 0 : sinceLastMs;
     const byteCount = this.#bytesSinceTick;
     this.#bytesSinceTick = 0;
     this.#waitedMs = byteCount > 0 ? 0 : this.#waitedMs + elapsedMs;
