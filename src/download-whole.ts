@@ -1,5 +1,6 @@
 /** The file of a small object whose bytes have all come with the first response: verify > publish. */
 
+import { byteLength } from './byte-range.js';
 import { announceVerification, type Download, finishDownload, plan, watchProgress } from './download.js';
 import type { DownloadResult } from './download-result.js';
 import { payRateLimit } from './fetch/rate-limit.js';
@@ -19,7 +20,7 @@ export async function downloadWhole(
   const verifier = await createOrderedVerifier(checks);
   const chunks: Buffer[] = [];
   let isPublished = false;
-  const length = wanted.end - wanted.start;
+  const length = byteLength(wanted);
   const meter = watchProgress(
     download,
     () => (isPublished ? length : 0),

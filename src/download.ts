@@ -3,7 +3,7 @@
  * where the bytes go.
  */
 
-import type { ByteRange } from './byte-range.js';
+import { type ByteRange, byteLength } from './byte-range.js';
 import { DEFAULT_PART_SIZE } from './download-options.js';
 import type { DownloadResult, Verification } from './download-result.js';
 import { type FetchContext, openFetchContext } from './fetch/fetch-context.js';
@@ -48,7 +48,7 @@ export async function discoverAgain(context: FetchContext, gap?: ByteRange): Pro
   const { range, partSize } = context.options;
   const start = gap?.start ?? range.start;
   const firstBytes = Math.min(partSize ?? DEFAULT_PART_SIZE, pieceBytesFor(context.options));
-  const end = Math.min(start + firstBytes, gap?.end ?? Infinity, range.end ?? Infinity);
+  const end = Math.min(start + firstBytes, gap?.end ?? Number.POSITIVE_INFINITY, range.end ?? Number.POSITIVE_INFINITY);
   return await openObject(context, { range, first: { start, end } });
 }
 
@@ -60,11 +60,10 @@ export function plan(
   resumedBytes: number = 0,
 ): PartPlan {
   const { wanted, mode, range } = opening;
-  const length = wanted.end - wanted.start;
   const parts =
     mode === 'sequential'
       ? sequentialPlan(range)
-      : createPartPlan(wanted, { partSize: context.options.partSize ?? choosePartSize(length), completed });
+      : createPartPlan(wanted, { partSize: context.options.partSize ?? choosePartSize(byteLength(wanted)), completed });
   context.emit('planned', { parts: parts.count, resumedBytes });
   return parts;
 }

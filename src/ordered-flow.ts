@@ -5,7 +5,7 @@
  */
 
 import { pipeline, type Readable, Transform } from 'node:stream';
-import { type ByteRange, subtractRanges } from './byte-range.js';
+import { type ByteRange, byteLength, subtractRanges } from './byte-range.js';
 import { discover, plan, planChecks } from './download.js';
 import type { FetchContext } from './fetch/fetch-context.js';
 import type { Opening } from './fetch/opening.js';
@@ -97,7 +97,7 @@ function spooledFlow(context: FetchContext, { opening, checks, sink }: SizedDown
 
 /** Parts that are wholly on disk or wholly missing, in the order of the stream. */
 function wholePlan({ options }: FetchContext, wanted: ByteRange, completed: readonly ByteRange[]): Part[] {
-  const partSize = options.partSize ?? choosePartSize(wanted.end - wanted.start);
+  const partSize = options.partSize ?? choosePartSize(byteLength(wanted));
   const missing = subtractRanges(wanted, completed);
   return [...planParts(wanted, { partSize, completed }), ...planParts(wanted, { partSize, completed: missing })]
     .sort((a, b) => a.start - b.start)

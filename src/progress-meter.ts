@@ -42,7 +42,7 @@ export function startProgressMeter(
     const completedBytes = source.completedBytes();
     const known = source.totalBytes();
     const totalBytes = isLast && Number.isNaN(known) ? completedBytes : known;
-    const most = Number.isNaN(totalBytes) ? Infinity : totalBytes;
+    const most = Number.isNaN(totalBytes) ? Number.POSITIVE_INFINITY : totalBytes;
     // A damaged block that is fetched again takes bytes back, and so does a new version; a progress bar should not.
     // But for a smaller object less has to be shown.
     const highest = shown.completedBytes > most ? 0 : shown.completedBytes;

@@ -3,6 +3,7 @@
  * response open for the pipeline; continues it where it is cut. Refuses an object that is not of one version.
  */
 
+import { byteLength } from '../byte-range.js';
 import { createDeferred } from '../deferred.js';
 import type { ObjectInfo } from '../object-info.js';
 import { after } from '../time.js';
@@ -102,5 +103,5 @@ export async function openObject(context: FetchContext, request: FirstRequest): 
 
 /** The same request for the beginning of the wanted bytes: what a checkpoint remembered is no longer there. */
 function beginning({ range, first }: FirstRequest): FirstRequest {
-  return { range, first: { start: range.start, end: range.start + (first.end - first.start) } };
+  return { range, first: { start: range.start, end: range.start + byteLength(first) } };
 }

@@ -3,7 +3,7 @@
  * those of the file. Never holds bytes: 12 bytes per block, and a little for each block that is being written.
  */
 
-import { type ByteRange, normalizeRanges } from '../byte-range.js';
+import { type ByteRange, byteLength, normalizeRanges } from '../byte-range.js';
 import type { Crc } from '../verify/crc.js';
 import { BLOCK_UNIT_BYTES, type BlockRun, MAX_BLOCKS } from './journal-record.js';
 import { OpenBlock } from './open-block.js';
@@ -179,10 +179,7 @@ export class BlockLedger {
   /** The CRC of the whole file, once every block was written. */
   combinedCrc(): bigint | undefined {
     if (!this.isComplete) return undefined;
-    return this.#crcs.reduce((all, crc, block) => {
-      const { start, end } = this.rangeOf(block);
-      return this.crc.combine(all, crc, end - start);
-    }, 0n);
+    return this.#crcs.reduce((all, crc, block) => this.crc.combine(all, crc, byteLength(this.rangeOf(block))), 0n);
   }
 
   #has(block: number, flag: number): boolean {
@@ -200,14 +197,12 @@ export class BlockLedger {
   }
 
   #markRecorded(block: number): void {
-    const { start, end } = this.rangeOf(block);
-    if (!this.#has(block, RECORDED)) this.#recordedBytes += end - start;
+    if (!this.#has(block, RECORDED)) this.#recordedBytes += byteLength(this.rangeOf(block));
     this.#setFlag(block, RECORDED);
   }
 
   #forget(block: number): void {
-    const { start, end } = this.rangeOf(block);
-    if (this.#has(block, RECORDED)) this.#recordedBytes -= end - start;
+    if (this.#has(block, RECORDED)) this.#recordedBytes -= byteLength(this.rangeOf(block));
     if (this.#has(block, WRITTEN)) this.#writtenBlocks -= 1;
     this.#flags[block] = 0;
   }

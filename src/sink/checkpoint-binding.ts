@@ -5,7 +5,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
-import type { ByteRange } from '../byte-range.js';
+import { type ByteRange, byteLength } from '../byte-range.js';
 import { isStrongEtag, type ObjectInfo } from '../object-info.js';
 import type { CrcAlgorithm } from '../verify/crc-algorithm.js';
 import { blockBytesFor } from './block-ledger.js';
@@ -45,7 +45,7 @@ export function headerFor(subject: CheckpointSubject, crc: CrcAlgorithm): Header
     version: bounded(object.versionId),
     modified: object.lastModified?.getTime() ?? null,
     range: [range.start, range.end],
-    block: blockBytesFor(range.end - range.start),
+    block: blockBytesFor(byteLength(range)),
     crc,
     base: bounded(basename(destination.path)) ?? '',
   };

@@ -3,7 +3,7 @@
  * and the CRCs of the latter, joined as neighbours meet. Never holds bytes.
  */
 
-import type { ByteRange } from '../byte-range.js';
+import { type ByteRange, byteLength } from '../byte-range.js';
 import type { Crc } from '../verify/crc.js';
 
 interface Extent {
@@ -56,7 +56,7 @@ export class OpenBlock {
     const left = this.#extents[index];
     const right = this.#extents[index + 1];
     if (left?.crc === undefined || right?.crc === undefined || left.end !== right.start) return;
-    left.crc = this.#crc.combine(left.crc, right.crc, right.end - right.start);
+    left.crc = this.#crc.combine(left.crc, right.crc, byteLength(right));
     left.end = right.end;
     this.#extents.splice(index + 1, 1);
   }

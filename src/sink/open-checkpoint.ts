@@ -4,6 +4,7 @@
  */
 
 import { dirname } from 'node:path';
+import { byteLength } from '../byte-range.js';
 import type { Durability } from '../download-options.js';
 import { CheckpointError, DestinationError, DiskError } from '../errors.js';
 import { loadCrc } from '../verify/crc.js';
@@ -123,7 +124,7 @@ async function startAfresh(request: CheckpointRequest, leftover: FileStatus | un
   if (problem !== undefined) {
     throw new DestinationError(partPath, leftover?.isDirectory() ? 'directory' : 'symlink', problem);
   }
-  const length = range.end - range.start;
+  const length = byteLength(range);
   const ledger = new BlockLedger(length, blockBytesFor(length), await loadCrc(checksumAlgorithm));
   // Invariant: a journal never outlives its part file: blocks of one file are not taken for those of the next.
   if (checkpointPath !== undefined) await removeJournal(ops, checkpointPath);

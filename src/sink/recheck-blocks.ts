@@ -3,7 +3,7 @@
  * prove nothing: a block counts again only when its bytes do.
  */
 
-import { type ByteRange, normalizeRanges } from '../byte-range.js';
+import { type ByteRange, byteLength, normalizeRanges } from '../byte-range.js';
 import type { BlockLedger } from './block-ledger.js';
 import type { PartFile } from './part-file.js';
 
@@ -42,7 +42,7 @@ async function proveRange(part: PartFile, ledger: BlockLedger, range: ByteRange)
 /** The bytes of `range` as they are on disk, compared; undefined when they are not all there and right. */
 export async function readProven(part: PartFile, ledger: BlockLedger, range: ByteRange): Promise<Buffer | undefined> {
   if (!(await proveRange(part, ledger, range))) return undefined;
-  const bytes = Buffer.allocUnsafeSlow(range.end - range.start);
+  const bytes = Buffer.allocUnsafeSlow(byteLength(range));
   return (await part.read(bytes, range.start)) === bytes.length ? bytes : undefined;
 }
 
