@@ -6,7 +6,6 @@
 import type { ByteRange } from '../byte-range.js';
 import { PartFailedError } from '../errors.js';
 import { followAbort } from '../follow-abort.js';
-import { sleep } from '../time.js';
 import type { Flow } from '../transport/flow.js';
 import { runAttempts } from './attempt-loop.js';
 import { createChunkGatherer } from './chunk-gatherer.js';
@@ -14,7 +13,7 @@ import type { FetchContext } from './fetch-context.js';
 import { mayJoin, type ObjectBinding } from './object-binding.js';
 import { holdPiece, letGoPiece, movePiece, type PieceProgress } from './piece-progress.js';
 import { requestRange, type TakeBytes } from './range-request.js';
-import { payRateLimit } from './rate-limit.js';
+import { holdForRateLimit, payRateLimit } from './rate-limit.js';
 import type { AttemptInfo } from './store-request.js';
 
 /** Takes bytes and their offset in the object. A promise: the connection is not read until it resolves. */
@@ -114,9 +113,8 @@ export function createPieceTaker(
       const useful = bytes.subarray(0, Math.max(0, piece.end - piece.position));
       movePiece(piece, useful.length);
       gatherer.add(useful);
-      const pauseMs = context.rateLimit?.pauseMs() ?? 0;
-      // Invariant: a caller's dispatcher is not paused for a rate limit: undici's parser, paused, cannot bear every end.
-      if (pauseMs >= 1 && context.options.dispatcher === undefined) holdUntil(sleep(pauseMs, context.signal));
+      const paid = holdForRateLimit(context);
+      if (paid !== undefined) holdUntil(paid);
       return piece.position < piece.end;
     },
     flush: gatherer.flush,

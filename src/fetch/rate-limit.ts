@@ -4,6 +4,7 @@
  */
 
 import { monotonicMs, sleep } from '../time.js';
+import type { FetchContext } from './fetch-context.js';
 
 /** A short burst may pass at full speed, so that a limit does not turn every read into a timer. */
 const BURST_MS = 100;
@@ -24,6 +25,13 @@ export function createRateLimit(bytesPerSecond: number): RateLimit {
     },
     pauseMs: () => Math.max(0, spentUntilMs - monotonicMs()),
   };
+}
+
+/** How long a connection that has brought bytes is not to be read; undefined where it need not wait. */
+export function holdForRateLimit({ rateLimit, options, signal }: FetchContext): Promise<void> | undefined {
+  const pauseMs = rateLimit?.pauseMs() ?? 0;
+  // Invariant: a caller's dispatcher is not paused for a rate limit: undici's parser, paused, cannot bear every end.
+  return pauseMs >= 1 && options.dispatcher === undefined ? sleep(pauseMs, signal) : undefined;
 }
 
 /**

@@ -8,9 +8,7 @@ import { crc32 } from 'node:zlib';
 import { type ByteRange, formatRangeHeader } from '../byte-range.js';
 import { ObjectChangedError, ProtocolError, StoreError } from '../errors.js';
 import { type ObjectInfo, type ResponseHeaders, readEtag, readObjectInfo } from '../object-info.js';
-import { sleep } from '../time.js';
 import type { ResponseHead } from '../transport/exchange.js';
-import type { Flow } from '../transport/flow.js';
 import type { FetchContext } from './fetch-context.js';
 import { checkPlainBody, checkSameObject, isValidated, type ObjectBinding, pinningHeaders } from './object-binding.js';
 import {
@@ -22,6 +20,7 @@ import {
   refuseChanged,
   type TakeBytes,
 } from './range-request.js';
+import { holdForRateLimit } from './rate-limit.js';
 import { type AttemptInfo, type StoreResponse, sendStoreRequest } from './store-request.js';
 
 /** The bytes from where the first response began to the furthest that any response came, as a checksum of them. */
@@ -127,16 +126,15 @@ export function createCheckedBody(
   };
   return createBodyCounter(takeChecked, (bytes, flow) => {
     check(bytes);
-    holdForRateLimit(context, flow);
+    // Bytes that are skipped count against the limit, too.
+    const paid = holdForRateLimit(context);
+    if (paid === undefined) return;
+    flow.pause();
+    paid.then(
+      () => flow.resume(),
+      () => {},
+    );
   });
-}
-
-/** Bytes that are skipped count against the limit, too. */
-function holdForRateLimit({ rateLimit, options, signal }: FetchContext, flow: Flow): void {
-  const pauseMs = rateLimit?.pauseMs() ?? 0;
-  if (pauseMs < 1 || options.dispatcher !== undefined) return;
-  flow.pause();
-  sleep(pauseMs, signal).then(flow.resume.bind(flow), () => {});
 }
 
 /** Every byte of a response passes here, in order. With a strong ETag they are only counted. */
