@@ -5,7 +5,8 @@
 
 import type { ByteRange } from '../byte-range.js';
 import { type PlacedChunk, recycleChunk } from '../part.js';
-import { after, type Timer, TurnBudget } from '../time.js';
+import { after, type Timer } from '../time.js';
+import { TurnBudget } from '../turn-budget.js';
 import type { BlockLedger } from './block-ledger.js';
 import type { PartFile } from './part-file.js';
 import { bytesOf, touchingRuns, WriteSpan } from './write-span.js';

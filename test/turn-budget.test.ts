@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TurnBudget } from '../src/time.js';
+import { TurnBudget } from '../src/turn-budget.js';
 
 /** Takes the event loop for so many milliseconds. */
 function spin(ms: number): number {
