@@ -114,12 +114,24 @@ function openFile(fd: number): OpenFile {
     sync: () => using(() => called<void>((done) => fs.fsync(fd, done))),
     truncate: (length) => using(() => called<void>((done) => fs.ftruncate(fd, length, done))),
     status: () => using(() => called<FileStatus>((done) => fs.fstat(fd, BIG, done))),
-    makeReadable: () => using(() => called<void>((done) => fs.fchmod(fd, 0o644 & ~process.umask(), done))),
+    makeReadable: () =>
+      using(async () => {
+        const mode = 0o644 & ~(await currentUmask());
+        await called<void>((done) => fs.fchmod(fd, mode, done));
+      }),
     close() {
       closing ??= closeUnused();
       return closing;
     },
   };
+}
+
+// Invariant: the umask of the host is not touched where it can be read: `process.umask()` sets it to 0 for a moment, and a
+// file that another thread makes just then could be written by everybody.
+async function currentUmask(): Promise<number> {
+  const told = await called<string>((done) => fs.readFile('/proc/self/status', 'latin1', done)).catch(() => '');
+  const [, umask] = /^Umask:\s*([0-7]+)$/m.exec(told) ?? [];
+  return umask === undefined ? process.umask() : Number.parseInt(umask, 8);
 }
 
 async function checkWritable(path: string): Promise<void> {
