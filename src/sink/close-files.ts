@@ -25,10 +25,11 @@ export async function closeFiles({ ops, part, journal, lock, commit, fence, isPu
     if (!fence.isBroken && !isPublished) await commit.record().catch(() => undefined);
     await commit.end();
     if (journal === undefined && !isPublished) {
-      await fence.check().then(
-        () => ops.unlink(part.path),
-        () => undefined,
-      );
+      // What cannot be removed stays: the file is closed and the lock let go all the same.
+      await fence
+        .check()
+        .then(() => ops.unlink(part.path))
+        .catch(() => undefined);
     }
     if (fence.isBroken) await part.close();
     else await commit.syncData((file) => file.close());

@@ -65,12 +65,8 @@ export async function openCheckpoint(request: CheckpointRequest): Promise<OpenCh
   const hasTwoNames = part !== undefined && target !== undefined && isSameFile(part, target);
 
   if (state !== undefined && target?.isFile() && (part === undefined || hasTwoNames)) {
-    const published = await openPublished(request, state, target);
-    if (published !== undefined && hasTwoNames) await ops.unlink(partPath);
-    if (published !== undefined) {
-      await removeOtherJournal(request);
-      return published;
-    }
+    const published = await openPublished(request, state, target, hasTwoNames);
+    if (published !== undefined) return published;
   }
   // Invariant: the destination is never written to, whatever other name it has.
   if (hasTwoNames) {
@@ -91,6 +87,7 @@ async function openPublished(
   request: CheckpointRequest,
   state: JournalState,
   target: FileStatus,
+  hasTwoNames: boolean,
 ): Promise<OpenCheckpoint | undefined> {
   const { ops, destination, signal } = request;
   const ledger = await ledgerFrom(state);
@@ -98,7 +95,11 @@ async function openPublished(
   const part = await openPublishedFile(ops, destination.path, ledger.length);
   try {
     const damaged = await recheckBlocks(part, ledger, signal);
-    if (damaged.length === 0) return { part, journal: undefined, ledger, isPublished: true };
+    if (damaged.length === 0) {
+      if (hasTwoNames) await ops.unlink(destination.partPath);
+      await removeOtherJournal(request);
+      return { part, journal: undefined, ledger, isPublished: true };
+    }
   } catch (error) {
     await part.close();
     throw error;
