@@ -22,7 +22,7 @@ import type { FetchContext } from './fetch/fetch-context.js';
 import { payRateLimit } from './fetch/rate-limit.js';
 import { createFetchStream, type FetchStreamSetup } from './fetch-parts.js';
 import { openFileDownload, planAgain } from './open-file-download.js';
-import { checkKeys, checkPath } from './option-checks.js';
+import { checkKeys, checkPath, workingDirectory } from './option-checks.js';
 import { checkOptions } from './options.js';
 import { orAborted } from './or-aborted.js';
 import type { CheckpointSink } from './sink/checkpoint-sink.js';
@@ -148,7 +148,7 @@ async function findPlace(to: string | { directory: string }, { source, options }
 }
 
 function checkDestination(destination: unknown): string | { directory: string } {
-  if (destination === undefined) return { directory: process.cwd() };
+  if (destination === undefined) return { directory: workingDirectory('destination') };
   if (typeof destination === 'string') return checkPath('destination', destination);
   const { directory } = checkKeys('destination', destination, ['directory']);
   return { directory: checkPath('destination.directory', directory) };

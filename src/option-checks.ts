@@ -81,7 +81,16 @@ export function checkText(option: string, value: unknown): string {
 /** A path, absolute from now on: a later `process.chdir()` does not move it. A slash at its end stays. */
 export function checkPath(option: string, value: unknown): string {
   const path = checkText(option, value);
-  return isAbsolute(path) ? path : `${process.cwd()}${sep}${path}`;
+  return isAbsolute(path) ? path : `${workingDirectory(option)}${sep}${path}`;
+}
+
+/** What a relative path is relative to, at this moment. Another process may have removed it. */
+export function workingDirectory(option: string): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new InvalidOptionError(option, 'expected an absolute path: the working directory of this process is gone');
+  }
 }
 
 export function checkOneOf<T extends string>(option: string, value: unknown, allowed: readonly T[]): T {

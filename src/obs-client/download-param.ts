@@ -10,7 +10,7 @@ import {
   MAX_PART_SIZE,
   MIN_PART_SIZE,
 } from '../download-options.js';
-import { describeValue } from '../option-checks.js';
+import { describeValue, workingDirectory } from '../option-checks.js';
 import { type NamedObject, type ObjectParam, readObjectParam } from './object-param.js';
 import { invalidArgument } from './obs-client-error.js';
 import { isGiven, readDate, readInteger } from './read-value.js';
@@ -58,7 +58,7 @@ export function readDownloadParam(param: DownloadFileParam): DownloadRequest {
   const { PartSize, TaskNum, DownloadFile, CheckpointFile } = param;
   return {
     object: readObjectParam(param),
-    destination: DownloadFile ? String(DownloadFile) : { directory: process.cwd() },
+    destination: DownloadFile ? String(DownloadFile) : { directory: workingDirectory('DownloadFile') },
     options: {
       partSize: isGiven(PartSize) ? readInteger('PartSize', PartSize, MIN_PART_SIZE, MAX_PART_SIZE) : DEFAULT_PART_SIZE,
       concurrency: isGiven(TaskNum) ? readInteger('TaskNum', TaskNum, 1, MAX_TASK_NUM) : DEFAULT_TASK_NUM,

@@ -11,8 +11,8 @@ import {
   checkInteger,
   checkKeys,
   checkOneOf,
+  checkPath,
   checkSignal,
-  checkText,
   refuse,
   whenGiven,
 } from '../option-checks.js';
@@ -101,7 +101,7 @@ export function checkSinkOptions(object: ObjectInfo, options: SinkSetup = {}): C
     ...others,
     identity,
     range: { start, end },
-    checkpoint: typeof checkpoint === 'boolean' ? checkpoint : checkText('checkpoint', checkpoint),
+    checkpoint: typeof checkpoint === 'boolean' ? checkpoint : checkPath('checkpoint', checkpoint),
     durability: checkOneOf('durability', options.durability ?? 'checkpoint', ['none', 'checkpoint', 'strict']),
     overwrite: checkBoolean('overwrite', options.overwrite ?? true),
     lockWaitMs: checkInteger('lockWaitMs', options.lockWaitMs ?? 0, 0, MAX_TIMER_MS),

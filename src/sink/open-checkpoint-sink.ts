@@ -3,7 +3,7 @@
 import { errorCode } from '../error-code.js';
 import { DiskError, isDownloadError } from '../errors.js';
 import type { ObjectInfo } from '../object-info.js';
-import { checkKeys, checkText } from '../option-checks.js';
+import { checkKeys, checkPath } from '../option-checks.js';
 import { CheckpointSink } from './checkpoint-sink.js';
 import {
   type CheckpointSinkOptions,
@@ -44,9 +44,9 @@ export async function openCheckpointSink(
   object: ObjectInfo,
   options?: CheckpointSinkOptions,
 ): Promise<CheckpointSink> {
-  checkText('path', path);
+  const place = checkPath('path', path);
   checkKeys('options', options, PUBLIC_SINK_KEYS);
-  const sink = await openSink(path, object, options);
+  const sink = await openSink(place, object, options);
   try {
     // Invariant: what an earlier process recorded and is not so any more is not called completed.
     await sink.recheck();
