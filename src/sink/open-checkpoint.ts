@@ -23,6 +23,8 @@ import { syncDirectory } from './sync-directory.js';
 
 /** What `st_blocks` counts in (POSIX leaves it open, every system takes 512). */
 const ALLOCATION_UNIT_BYTES = 512;
+/** Of a large file: a twentieth of it would be gigabytes that are there, and refused. */
+const MAX_TABLE_BYTES = 64 * 1024 * 1024;
 
 export interface CheckpointRequest extends CheckpointSubject {
   readonly ops: FileOps;
@@ -183,8 +185,8 @@ async function ledgerFrom(state: JournalState): Promise<BlockLedger> {
 async function checkFreeSpace({ ops, destination }: CheckpointRequest, neededBytes: number): Promise<void> {
   // A file system that cannot tell is not a full one.
   const freeBytes = await ops.freeBytes(dirname(destination.partPath)).catch(() => Number.POSITIVE_INFINITY);
-  // The file system's own tables grow with the file.
-  if (freeBytes >= neededBytes * 1.05) return;
+  // The file system's own tables grow with the file, but far less than it does.
+  if (freeBytes >= neededBytes + Math.min(neededBytes * 0.05, MAX_TABLE_BYTES)) return;
   const cause = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
   throw new DiskError(destination.partPath, cause, `${neededBytes} bytes are needed, ${freeBytes} are free`);
 }
