@@ -6,7 +6,7 @@
 import { dirname } from 'node:path';
 import { byteLength } from '../byte-range.js';
 import type { Durability } from '../download-options.js';
-import { CheckpointError, DestinationError, DiskError } from '../errors.js';
+import { DestinationError, DiskError, isDownloadError } from '../errors.js';
 import { loadCrc } from '../verify/crc.js';
 import type { CrcAlgorithm } from '../verify/crc-algorithm.js';
 import { BlockLedger, blockBytesFor } from './block-ledger.js';
@@ -159,7 +159,7 @@ async function withJournal(
   try {
     if (checkpointPath !== undefined) {
       journal = await open(checkpointPath).catch((error: unknown) => {
-        throw error instanceof CheckpointError ? error : new DiskError(checkpointPath, error);
+        throw isDownloadError(error) ? error : new DiskError(checkpointPath, error);
       });
       if (durability !== 'none') {
         await journal.datasync();
