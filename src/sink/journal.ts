@@ -12,7 +12,6 @@ import {
   decodeLine,
   encodeRecord,
   type HeaderRecord,
-  type JournalRecord,
 } from './journal-record.js';
 
 export const MAX_JOURNAL_BYTES: number = 64 * 1024 * 1024;
@@ -40,6 +39,7 @@ export function decodeJournal(bytes: Buffer): JournalState | 'newer' | undefined
 
   const recordedBy = new Uint32Array(blockCountOf(header));
   const crcs = new BigUint64Array(blockCountOf(header));
+  const takenBack: TakenBack[] = [];
   let seq = 0;
   let validBytes = 1 + first.length;
   // Invariant: nothing after the first bad record is believed.
@@ -50,23 +50,36 @@ export function decodeJournal(bytes: Buffer): JournalState | 'newer' | undefined
     if (record === undefined) break;
     seq += 1;
     validBytes += 1 + line.length;
-    apply(record, seq, recordedBy, crcs);
+    if (record.t === 'B') {
+      for (const [index, crc] of record.crc.entries()) {
+        recordedBy[record.i + index] = seq;
+        crcs[record.i + index] = BigInt(`0x${crc}`);
+      }
+    }
+    if (record.t === 'R') takenBack.push({ after: 0, upTo: seq });
+    // Invariant: blocks recorded after the last good sync are not believed once a sync has failed, whatever their CRC.
+    if (record.t === 'F') takenBack.push({ after: record.fromSeq, upTo: seq });
   }
+  if (takenBack.length > 0) forget(takenBack, seq, recordedBy);
   return { header, seq, validBytes, recordedBy, crcs };
 }
 
-function apply(record: JournalRecord, seq: number, recordedBy: Uint32Array, crcs: BigUint64Array): void {
-  if (record.t === 'R') recordedBy.fill(0);
-  if (record.t === 'B') {
-    for (const [index, crc] of record.crc.entries()) {
-      recordedBy[record.i + index] = seq;
-      crcs[record.i + index] = BigInt(`0x${crc}`);
-    }
+/** Records with numbers above `after`, up to and with `upTo`. */
+interface TakenBack {
+  readonly after: number;
+  readonly upTo: number;
+}
+
+/** Each number is looked at once, and each block, however often a journal takes something back. */
+function forget(takenBack: readonly TakenBack[], lastSeq: number, recordedBy: Uint32Array): void {
+  const isVoid = new Uint8Array(lastSeq + 1);
+  let marked = lastSeq;
+  for (const { after, upTo } of takenBack.toReversed()) {
+    if (after >= marked) continue;
+    isVoid.fill(1, after + 1, Math.min(upTo, marked) + 1);
+    marked = after;
   }
-  // Invariant: blocks recorded after the last good sync are not believed once a sync has failed, whatever their CRC.
-  if (record.t === 'F') {
-    for (const [block, by] of recordedBy.entries()) if (by > record.fromSeq) recordedBy[block] = 0;
-  }
+  for (const [block, by] of recordedBy.entries()) if (isVoid[by] === 1) recordedBy[block] = 0;
 }
 
 /**
