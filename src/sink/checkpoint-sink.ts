@@ -45,6 +45,7 @@ export class CheckpointSink extends Writable {
   #unfollowSignal: () => void = () => {};
   #isPublished: boolean;
   #publishing: Promise<void> | undefined;
+  #publish: Promise<void> | undefined;
 
   constructor(context: CheckpointSinkContext) {
     super({ objectMode: true, highWaterMark: QUEUED_CHUNKS, autoDestroy: false });
@@ -155,13 +156,22 @@ export class CheckpointSink extends Writable {
 
   /**
    * Gives the complete file its name, durably, and removes the checkpoint and the lock. Then the sink is closed. When it
-   * fails for another reason than missing bytes, the sink is closed, too, and another process can go on.
+   * fails for another reason than missing bytes, the sink is closed, too, and another process can go on. A call while
+   * another one is under way settles with that.
    * @throws {CheckpointError} when bytes are missing; they can still be written, unless the sink was ended
    * @throws {DestinationError} when `overwrite` is false and the destination appeared in the meantime
    * @throws {DiskError} when the disk fails
    * @throws {LockedError} when the lock was lost
    */
-  async publish(): Promise<void> {
+  publish(): Promise<void> {
+    // Of two at a time each would find that the other has moved its files.
+    this.#publish ??= this.#publishWhole().finally(() => {
+      this.#publish = undefined;
+    });
+    return this.#publish;
+  }
+
+  async #publishWhole(): Promise<void> {
     try {
       await this.flush();
       await this.recheck();
@@ -171,17 +181,12 @@ export class CheckpointSink extends Writable {
       if (this.destroyed) await this.close();
       throw error;
     }
-    const checkFence = () => this.#fence.check();
-    const checkLock = () => this.#context.lock.check();
-    const given = { ...this.#context, commit: this.#commit, checkFence, checkLock, signal: this.#ending.signal };
+    const checks = { checkFence: () => this.#fence.check(), checkLock: () => this.#context.lock.check() };
+    const given = { ...this.#context, ...checks, commit: this.#commit, signal: this.#ending.signal };
     this.#publishing = (this.#isPublished ? finishPublishing : publishFile)(given).then(() => {
       this.#isPublished = true;
     });
-    try {
-      await this.#publishing;
-    } finally {
-      await this.close();
-    }
+    await this.#publishing.finally(() => this.close());
   }
 
   /** Ends the sink and keeps what is needed to go on later. Resolves when all files are closed. */
