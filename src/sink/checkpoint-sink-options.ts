@@ -91,6 +91,9 @@ export function checkSinkOptions(object: ObjectInfo, options: SinkSetup = {}): C
   if (!Number.isSafeInteger(object?.size) || object.size < 0) {
     throw new InvalidOptionError('object', 'its size must be known before a file can be made of it');
   }
+  if (object.lastModified !== undefined && !(object.lastModified instanceof Date)) {
+    throw new InvalidOptionError('object', 'its lastModified must be a Date, which JSON makes a text of');
+  }
   const { fileOps: ops = nodeFileOps, ...others } = options;
   const { identity = '', range = { start: 0, end: object.size }, checkpoint = true } = options;
   if (typeof identity !== 'string') refuse('identity', identity, 'a string');
