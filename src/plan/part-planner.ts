@@ -32,7 +32,10 @@ export interface PartPlan extends Iterable<Part> {
  * @throws InvalidOptionError when a range or the part size is not one
  * @example planParts({ start: 0, end: 10 }, { partSize: 4, completed: [{ start: 2, end: 6 }] })
  */
-export function planParts(range: ByteRange, options: { partSize: number; completed?: readonly ByteRange[] }): Part[] {
+export function planParts(
+  range: ByteRange,
+  options: { partSize: number; completed?: readonly ByteRange[] | undefined },
+): Part[] {
   checkKeys('options', options, ['partSize', 'completed']);
   return [...createPartPlan(range, options)];
 }
@@ -40,7 +43,7 @@ export function planParts(range: ByteRange, options: { partSize: number; complet
 /** Like {@link planParts} without holding the parts: a plan of a million parts costs what its gaps cost. */
 export function createPartPlan(
   range: ByteRange,
-  options: { partSize: number; completed?: readonly ByteRange[] },
+  options: { partSize: number; completed?: readonly ByteRange[] | undefined },
 ): PartPlan {
   checkInteger('range.start', range?.start, 0, Number.MAX_SAFE_INTEGER);
   checkInteger('range.end', range.end, range.start, Number.MAX_SAFE_INTEGER);

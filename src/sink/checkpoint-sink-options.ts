@@ -45,7 +45,7 @@ export interface CheckpointSinkOptions {
   /** Called after blocks were recorded, with the bytes that are recorded in all. */
   onCheckpointed?: ((completedBytes: number) => void) | undefined;
   /** Called when a checkpoint of an older state of the object was dropped. */
-  onObjectChanged?: (expectedEtag: string | undefined, actualEtag: string | undefined) => void;
+  onObjectChanged?: ((expectedEtag: string | undefined, actualEtag: string | undefined) => void) | undefined;
 }
 
 /** What the verbs add, and tests. */

@@ -33,7 +33,7 @@ export interface CheckpointRequest extends CheckpointSubject {
   readonly overwrite: boolean;
   readonly checksumAlgorithm: CrcAlgorithm;
   readonly signal?: AbortSignal | undefined;
-  onObjectChanged?(expectedEtag: string | undefined, actualEtag: string | undefined): void;
+  onObjectChanged?: ((expectedEtag: string | undefined, actualEtag: string | undefined) => void) | undefined;
 }
 
 /** The files of one download, open. */

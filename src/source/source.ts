@@ -34,8 +34,8 @@ export interface SourceRequest {
    */
   readonly url: string;
   /** Headers of the source (authorization, host, x-obs-…), lower-case. They may not replace the pipeline's own. */
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly tls?: TlsOptions;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** The extension point. */
@@ -48,12 +48,12 @@ export interface ObjectSource {
   /** Called before `identity` and `name` are used for a file: a source that learns them from a provider asks it now. */
   prepare?(signal: AbortSignal): Promise<void>;
   /** `false`: fresh credentials cannot be had, so a refusal is final. Not there: asked once more with `expired`. */
-  readonly canRefresh?: boolean;
+  readonly canRefresh?: boolean | undefined;
   /**
    * `true`: the store echoes a Content-Encoding that was stored with the object and never encodes by itself, so the
    * bytes are the object's own. Not there: an encoded body is refused.
    */
-  readonly echoesContentEncoding?: boolean;
+  readonly echoesContentEncoding?: boolean | undefined;
   /**
    * A redirect of the store to `url`, with its status: signs a request for it when the source owns that place, else
    * undefined, and then it is followed with none of the source's headers. Not there: never signed.

@@ -12,7 +12,7 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
   type ByteRange, createDownloadEvents, createDownloadStream, createReassembler, discoverObject, downloadFile,
-  type DownloadResult, fetchParts, http, isDownloadError, obs, planParts, s3, type ObjectSource,
+  type DownloadResult, fetchParts, http, isDownloadError, obs, openCheckpointSink, planParts, s3, type ObjectSource,
 } from 'partstream';
 import { ObsClient } from 'partstream/obs-client';
 
@@ -34,6 +34,16 @@ export async function use(): Promise<string | undefined> {
   } catch (error) {
     return isDownloadError(error) ? error.code : undefined;
   }
+}
+// What may be left out may be undefined.
+export async function given(signal?: AbortSignal, ranges?: ByteRange[], token?: Record<string, string>): Promise<void> {
+  const source: ObjectSource = {
+    identity: 'mine://object', name: 'object', canRefresh: undefined, echoesContentEncoding: undefined,
+    request: async () => ({ url: 'https://example.com', headers: token, tls: undefined }),
+  };
+  const object = await discoverObject(source, { signal });
+  planParts({ start: 0, end: object.size }, { partSize: 102_400, completed: ranges });
+  await openCheckpointSink('file', object, { signal, range: undefined, onCheckpointed: undefined, onObjectChanged: undefined });
 }
 // @ts-expect-error: an unknown option is refused by the types, too
 void downloadFile('https://example.com', 'file', { partsize: 5 });
