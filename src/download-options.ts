@@ -23,31 +23,31 @@ export interface Conditions {
   readonly ifUnmodifiedSince?: Date | undefined;
 }
 
-/** When a failed request is sent again. */
+/** When a failed request is sent again. What is left out has its default. */
 export interface RetryOptions {
   /** Requests in a row without a new byte, per part; 1 .. 1000. @default 6 */
-  readonly attempts: number;
+  readonly attempts?: number | undefined;
   /**
    * The most to wait before the second attempt, in ms; 0 .. 2^31-1. It doubles with each further one, and the wait is a
    * random share of it. @default 200
    */
-  readonly baseDelayMs: number;
+  readonly baseDelayMs?: number | undefined;
   /** The most to wait before any attempt, in ms; 0 .. 2^31-1. A longer `Retry-After` is cut to it. @default 20_000 */
-  readonly maxDelayMs: number;
+  readonly maxDelayMs?: number | undefined;
 }
 
-/** How long to wait for a server before the request is retried; in ms, 1 .. 2^31-1. */
+/** How long to wait for a server before the request is retried; in ms, 1 .. 2^31-1. What is left out has its default. */
 export interface TimeoutOptions {
   /** For name lookup, TCP and TLS together; a `dispatcher` of the caller does these on its own. @default 10_000 */
-  readonly connectMs: number;
+  readonly connectMs?: number | undefined;
   /** From the request to the end of the response's header. @default 15_000 */
-  readonly headersMs: number;
+  readonly headersMs?: number | undefined;
   /** No byte from the server although we are reading. @default 20_000 */
-  readonly stallMs: number;
+  readonly stallMs?: number | undefined;
 }
 
-/** Any of them, the others by default. */
-type Some<T> = { readonly [K in keyof T]?: T[K] | undefined };
+/** Options after their check: with every default filled in. */
+export type Filled<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
 
 /** Options of every download. Numbers are integers. */
 export interface DownloadOptions {
@@ -73,9 +73,9 @@ export interface DownloadOptions {
    */
   readonly bufferBytes?: number | undefined;
   /** When a failed request is sent again. */
-  readonly retry?: Some<RetryOptions> | undefined;
+  readonly retry?: RetryOptions | undefined;
   /** How long to wait for a server. */
-  readonly timeouts?: Some<TimeoutOptions> | undefined;
+  readonly timeouts?: TimeoutOptions | undefined;
   /** An attempt that brings less, over 10 s in which we were reading, is given up and retried; 0 = off. @default 1024 */
   readonly minBytesPerSecond?: number | undefined;
   /** Idle connections take over the tail of the slowest part. @default true */

@@ -11,6 +11,7 @@ import {
   type Conditions,
   DEFAULT_PART_SIZE,
   type Durability,
+  type Filled,
   MAX_DEFAULT_BUFFER_BYTES,
   MAX_PART_SIZE,
   MIN_PART_SIZE,
@@ -42,8 +43,8 @@ export interface CheckedOptions {
   readonly conditions: Conditions;
   readonly onObjectChanged: 'fail' | 'restart';
   readonly bufferBytes: number;
-  readonly retry: RetryOptions;
-  readonly timeouts: TimeoutOptions;
+  readonly retry: Filled<RetryOptions>;
+  readonly timeouts: Filled<TimeoutOptions>;
   readonly minBytesPerSecond: number;
   readonly hedge: boolean;
   readonly maxBytesPerSecond: number | undefined;
@@ -147,7 +148,7 @@ function checkConditions(option: string, value: unknown): Conditions {
   };
 }
 
-function checkRetry(value: unknown): RetryOptions {
+function checkRetry(value: unknown): Filled<RetryOptions> {
   const {
     attempts = 6,
     baseDelayMs = 200,
@@ -160,7 +161,7 @@ function checkRetry(value: unknown): RetryOptions {
   };
 }
 
-function checkTimeouts(value: unknown): TimeoutOptions {
+function checkTimeouts(value: unknown): Filled<TimeoutOptions> {
   const given = checkKeys('timeouts', value, ['connectMs', 'headersMs', 'stallMs']);
   const { connectMs = 10_000, headersMs = 15_000, stallMs = 20_000 } = given;
   return {

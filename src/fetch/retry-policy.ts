@@ -3,7 +3,7 @@
  * itself.
  */
 
-import type { RetryOptions } from '../download-options.js';
+import type { Filled, RetryOptions } from '../download-options.js';
 import { errorCode } from '../error-code.js';
 import { AccessDeniedError, NetworkError, ProtocolError, StoreError, TimeoutError } from '../errors.js';
 import { isCertificateError, isStaleConnection } from '../transport/network-failure.js';
@@ -121,7 +121,7 @@ export function afterFreeRetry(history: RetryHistory, action: RetryDecision['act
 }
 
 /** Decides about one failure, which `history` counts already. Everything that no row names fails at once. */
-export function decideRetry(error: unknown, history: RetryHistory, options: RetryOptions): RetryDecision {
+export function decideRetry(error: unknown, history: RetryHistory, options: Filled<RetryOptions>): RetryDecision {
   const decision = TABLE.find((row) => row.matches(error, history))?.decision ?? FAIL;
   return decision.charged && history.fruitlessAttempts >= options.attempts ? FAIL : decision;
 }
@@ -145,7 +145,7 @@ export function isRetryable(error: unknown): boolean {
 export function backoffDelayMs(
   error: unknown,
   fruitlessAttempts: number,
-  options: RetryOptions,
+  options: Filled<RetryOptions>,
   random: () => number = Math.random,
 ): number {
   const ceiling = Math.min(options.maxDelayMs, options.baseDelayMs * 2 ** Math.max(0, fruitlessAttempts - 1));

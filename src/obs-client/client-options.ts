@@ -56,8 +56,8 @@ export interface ClientSettings {
   /** `true`: verified; a string: against the authorities in this file. */
   readonly verifyCertificates: boolean | string;
   readonly transfer: {
-    readonly retry?: Partial<RetryOptions>;
-    readonly timeouts?: Partial<TimeoutOptions>;
+    readonly retry?: RetryOptions;
+    readonly timeouts?: TimeoutOptions;
     readonly dispatcher?: Dispatcher;
   };
 }

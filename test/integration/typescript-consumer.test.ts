@@ -13,6 +13,7 @@ import { pipeline } from 'node:stream/promises';
 import {
   type ByteRange, createDownloadEvents, createDownloadStream, createReassembler, discoverObject, downloadFile,
   type DownloadResult, fetchParts, http, isDownloadError, obs, openCheckpointSink, planParts, s3, type ObjectSource,
+  type DownloadOptions, type RetryOptions, type TimeoutOptions,
 } from 'partstream';
 import { ObsClient } from 'partstream/obs-client';
 
@@ -35,6 +36,10 @@ export async function use(): Promise<string | undefined> {
     return isDownloadError(error) ? error.code : undefined;
   }
 }
+// Options by their own types.
+export const retry: RetryOptions = { attempts: 3, maxDelayMs: undefined };
+export const timeouts: TimeoutOptions = { stallMs: 5000 };
+export const options: DownloadOptions = { retry, timeouts };
 // What may be left out may be undefined.
 export async function given(signal?: AbortSignal, ranges?: ByteRange[], token?: Record<string, string>): Promise<void> {
   const source: ObjectSource = {
