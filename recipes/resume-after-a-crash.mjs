@@ -11,7 +11,7 @@ const [endpoint, bucket, key, file] = process.argv.slice(2);
 const events = createDownloadEvents();
 events.on('planned', ({ resumedBytes }) => console.log(`${resumedBytes} bytes are on the disk already`));
 events.on('checkpointed', ({ completedBytes }) => console.log(`${completedBytes} bytes are recorded`));
-events.on('objectChanged', () => console.log('the object is another one than before: starting afresh'));
+events.on('objectChanged', () => console.log('the object is another one than before'));
 
 const result = await downloadFile(obs({ endpoint, bucket, key }), file, { events });
 
