@@ -39,9 +39,13 @@ export interface DownloadResult {
   readonly transferredBytes: number;
   /** Bytes that were already on disk, verified. */
   readonly resumedBytes: number;
+  /** HTTP requests that were sent, those that followed a redirect included. */
   readonly requests: number;
+  /** Requests that were sent because one before them failed. */
   readonly retries: number;
+  /** How often another connection took over the tail of a part. */
   readonly hedges: number;
+  /** From the call to its success. */
   readonly elapsedMs: number;
   readonly verification: Verification;
 }

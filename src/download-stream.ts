@@ -27,6 +27,7 @@ export interface DownloadStream extends Readable {
   readonly object: Promise<ObjectInfo>;
   /** Settles when the last byte was delivered and verified; rejects when the stream is destroyed before that. */
   readonly result: Promise<DownloadResult>;
+  /** Those of the option `events`, or its own. */
   readonly events: DownloadEvents;
 }
 

@@ -38,8 +38,9 @@ export interface Progress {
   completedBytes: number;
   /** `NaN` while the size is unknown: when the server sends no length. The last sample has the bytes that came. */
   totalBytes: number;
+  /** From the network, over the last three seconds. */
   bytesPerSecond: number;
-  /** Seconds left at this rate; `Infinity` while nothing moves. */
+  /** Seconds left at this rate; `Infinity` while nothing moves, `NaN` while the size is unknown. */
   etaSeconds: number;
 }
 

@@ -22,6 +22,7 @@ export interface ObjectInfo {
   /** User metadata, names in lower case without the store's prefix. */
   readonly metadata: Record<string, string>;
   readonly requestId?: string;
+  /** Of the response, names in lower case. Without cookies; what echoes a secret of the request is concealed. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
