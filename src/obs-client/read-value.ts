@@ -21,7 +21,8 @@ export function readInteger(name: string, value: unknown, min: number, max: numb
 
 /** A Date, or the text of one in any form of HTTP (RFC 9110 section 5.6.7) or of `Date.parse`. */
 export function readDate(name: string, value: unknown): Date {
-  const text = String(value).trim();
+  // Date.parse takes 0 for the year 2000, and 5 for a May.
+  const text = typeof value === 'number' ? '' : String(value).trim();
   const date = new Date(value instanceof Date ? value : parseHttpDateMs(text));
   if (Number.isNaN(date.getTime())) throw invalidArgument(`${name} must be a date, got ${describeValue(value)}`);
   return date;
