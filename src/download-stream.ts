@@ -89,6 +89,12 @@ class OrderedDownload extends Readable implements DownloadStream {
     return this.#download.context.events;
   }
 
+  override read(size?: number): unknown {
+    // Node hands on what is buffered also after destroy(); a web stream that was cancelled then throws in its own tick,
+    // where nobody can catch it.
+    return this.destroyed ? null : super.read(size);
+  }
+
   override _read(): void {
     this.#start();
     const wantMore = this.#wantMore;
