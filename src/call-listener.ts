@@ -1,5 +1,7 @@
 /** Calls code of the caller that only listens. Refuses to let it harm a download: what it throws goes elsewhere. */
 
+import { warnThat } from './message-of.js';
+
 /** Also what an async listener rejects with, later, goes to `report`. @param report - default: a process warning */
 export function callListener<A extends unknown[]>(
   listener: (...args: A) => unknown,
@@ -15,15 +17,7 @@ export function callListener<A extends unknown[]>(
   }
 }
 
-/** A process warning, not an exception: a bug in a progress bar must not end the host. */
+/** Said outside of whatever is running. */
 export function reportLater(error: unknown): void {
-  queueMicrotask(() => warnOf('DownloadListenerWarning', 'a download event listener', error));
-}
-
-/** A process warning of this name: `who` threw `error`. */
-export function warnOf(name: string, who: string, error: unknown): void {
-  const warning = new Error(`${who} threw: ${error instanceof Error ? error.message : String(error)}`);
-  warning.name = name;
-  if (error instanceof Error && error.stack !== undefined) warning.stack = error.stack;
-  process.emitWarning(warning);
+  queueMicrotask(() => warnThat('DownloadListenerWarning', 'a download event listener', error));
 }

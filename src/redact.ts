@@ -4,6 +4,7 @@
  */
 
 import { errorCode } from './error-code.js';
+import { messageOf } from './message-of.js';
 
 const MAX_SERVER_TEXT = 256;
 
@@ -139,8 +140,8 @@ function decoded(value: string): string {
  */
 export function redactCause(error: unknown, secrets: readonly string[] = []): Error {
   const clean = (text: string, maxLength?: number) => sanitizeText(hideSecrets(text, secrets), maxLength);
-  if (!(error instanceof Error)) return new Error(clean(String(error)));
-  const safe = new Error(clean(error.message));
+  const safe = new Error(clean(messageOf(error)));
+  if (!(error instanceof Error)) return safe;
   safe.name = error.name;
   // A host may have set Error.prepareStackTrace, and then it is anything.
   if (typeof error.stack === 'string') safe.stack = cleanStack(safe, error.stack, clean);

@@ -1,5 +1,6 @@
 /** The file of certificate authorities that `ssl_verify` names: read once, when it is first needed. */
 
+import { messageOf } from '../message-of.js';
 import { nodeFileOps, OPEN_TO_READ } from '../sink/file-ops.js';
 import { invalidArgument } from './obs-client-error.js';
 
@@ -17,6 +18,6 @@ export async function readCertificateFile(path: string): Promise<Buffer> {
       await file.close();
     }
   } catch (error) {
-    throw invalidArgument(`ssl_verify: ${error instanceof Error ? error.message : String(error)}`, error);
+    throw invalidArgument(`ssl_verify: ${messageOf(error)}`, error);
   }
 }

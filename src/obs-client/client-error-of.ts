@@ -17,6 +17,7 @@ import {
   StoreError,
   TimeoutError,
 } from '../errors.js';
+import { messageOf } from '../message-of.js';
 import { invalidArgument, ObsClientError } from './obs-client-error.js';
 
 /** How far a download was when it failed. */
@@ -88,10 +89,6 @@ function refusalCode({ storeCode, statusCode }: Refusal): string {
 
 function answerOf(error: unknown): { status?: number; requestId?: string | undefined } {
   return isRefusal(error) ? { status: error.statusCode, requestId: error.requestId } : {};
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** ECONNREFUSED, CERT_HAS_EXPIRED, ...: the innermost code that is not this library's own. */

@@ -1,11 +1,12 @@
 /** Calls the functions that a caller gave. Refuses to let one that throws, or rejects, reach the download or the process. */
 
-import { callListener, warnOf } from '../call-listener.js';
+import { callListener } from '../call-listener.js';
+import { warnThat } from '../message-of.js';
 import type { ObsClientError } from './obs-client-error.js';
 
 /** Calls `callback`, whatever it is, plain or `async`; what it throws becomes a process warning. */
 export function callUser(name: string, callback: () => unknown): void {
-  callListener(callback, [], (error) => warnOf('ObsClientCallbackWarning', name, error));
+  callListener(callback, [], (error) => warnThat('ObsClientCallbackWarning', name, error));
 }
 
 /** The SDK's two ways to wait: `callback(err, result)`, or a promise. `result` is there where `error` is null. */

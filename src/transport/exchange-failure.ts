@@ -5,6 +5,7 @@
 
 import { errorCode } from '../error-code.js';
 import { DownloadError, InvalidOptionError, NetworkError, ProtocolError, TimeoutError } from '../errors.js';
+import { messageOf } from '../message-of.js';
 import { redactCause } from '../redact.js';
 import { rootFailure, staleConnection } from './network-failure.js';
 import { proxyHost } from './proxy-host.js';
@@ -36,8 +37,9 @@ export function exchangeFailure(error: unknown, context: FailureContext): Error 
 }
 
 function describe(error: unknown): { name: string; message: string; code: string } {
-  if (!(error instanceof Error)) return { name: '', message: String(error), code: '' };
-  return { name: error.name, message: error.message, code: errorCode(error) ?? '' };
+  const message = messageOf(error);
+  if (!(error instanceof Error)) return { name: '', message, code: '' };
+  return { name: error.name, message, code: errorCode(error) ?? '' };
 }
 
 /** Limits of the caller's own dispatcher; a pool of ours has none. */
