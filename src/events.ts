@@ -146,18 +146,31 @@ export function isDownloadEvents(value: unknown): value is DownloadEvents {
   return typeof value === 'object' && value !== null && registries.has(value as DownloadEvents);
 }
 
-/** The pipeline's end of an emitter. Every listener is called on its own, so that one that throws stops no other. */
+/**
+ * One download's end of an emitter. Every listener is called on its own, so that one that throws stops no other. After
+ * `completed` or `failed` nothing is told any more.
+ */
 export function emitterOf(
   events: DownloadEvents,
   onListenerError: ListenerErrorHandler = reportLater,
 ): EmitDownloadEvent {
   const all = registries.get(events)?.all;
   const report = (error: unknown) => callListener(onListenerError, [error]);
-  return (name, payload) => {
-    if (!all?.has(name) && !all?.has('*')) return;
-    const frozen = frozenCopy(payload);
+  const tell = (name: DownloadEventName, frozen: object) => {
     for (const listener of [...(all?.get(name) ?? [])]) callListener(listener as AnyListener, [frozen], report);
     for (const listener of [...(all?.get('*') ?? [])]) callListener(listener as AnyListener, [name, frozen], report);
+  };
+  let isOver = false;
+  /** The first is being told. What a listener causes follows it: all are told everything in one order. */
+  const telling: [name: DownloadEventName, frozen: object][] = [];
+  return (name, payload) => {
+    // What is still on its way when a stream is destroyed would reach listeners that have put everything away.
+    if (isOver) return;
+    isOver = name === 'completed' || name === 'failed';
+    if (!all?.has(name) && !all?.has('*')) return;
+    if (telling.push([name, frozenCopy(payload)]) > 1) return;
+    for (const event of telling) tell(...event);
+    telling.length = 0;
   };
 }
 

@@ -54,7 +54,7 @@ export function openFetchContext(source: ObjectSource, options: CheckedOptions, 
   const events = before?.events ?? options.events ?? createDownloadEvents();
   const onAbort = () => controller.abort(options.signal?.reason);
   const unfollow = followAbort(options.signal, onAbort);
-  const emit = emitterOf(events, options.onListenerError);
+  const emit = before?.emit ?? emitterOf(events, options.onListenerError);
   const goneEtags = before?.goneEtags ?? new Set<string | undefined>();
   return {
     source,
