@@ -6,6 +6,7 @@
 import { type ByteRange, byteLength } from './byte-range.js';
 import { DEFAULT_PART_SIZE } from './download-options.js';
 import type { DownloadResult, Verification } from './download-result.js';
+import { InvalidOptionError } from './errors.js';
 import { type FetchContext, openFetchContext } from './fetch/fetch-context.js';
 import { openObject } from './fetch/open-object.js';
 import type { Opening } from './fetch/opening.js';
@@ -93,8 +94,13 @@ export function planChecks(
   { source, options }: FetchContext,
   { object, wanted, isElsewhere }: Opening,
 ): VerificationPlan {
+  const announced = source.checksum?.(object.headers, isElsewhere ? 'elsewhere' : 'source') ?? undefined;
+  // An async method of somebody's own source gives a promise.
+  if (announced !== undefined && typeof announced.value !== 'string') {
+    throw new InvalidOptionError('source', 'its checksum() gave something else than { algorithm, value } or undefined');
+  }
   return planVerification({
-    announced: source.checksum?.(object.headers, isElsewhere ? 'elsewhere' : 'source'),
+    announced,
     expected: options.expectedChecksum,
     mode: options.verify,
     wholeObject: wanted.start === 0 && (wanted.end === object.size || wanted.end === Number.POSITIVE_INFINITY),
