@@ -34,7 +34,7 @@ export interface StoreRequest extends AttemptInfo {
   readonly conditions?: readonly string[];
 }
 
-/** The head of a response of status 2xx. */
+/** The head of a response. */
 export interface StoreResponse extends ResponseHead {
   /** A redirect led to a place that is not the source's. */
   readonly isElsewhere: boolean;
@@ -48,7 +48,7 @@ export interface ResponseTaker {
   /** `'done'` ends the exchange with success: nothing more is wanted. */
   onBytes(bytes: Buffer): 'done' | undefined;
   /** Sees the head of a response that is no success, and may throw an error of its own for it. */
-  onRefusal?(head: ResponseHead): void;
+  onRefusal?(head: StoreResponse): void;
 }
 
 /** Headers of every request: no compression (RFC 9110 section 12.5.3). */
@@ -154,7 +154,7 @@ async function exchangeOnce(
           taker.onHead({ ...head, ...origin }, flow);
           return;
         }
-        taker.onRefusal?.(head);
+        taker.onRefusal?.({ ...head, ...origin });
         refused = head;
       },
       onBytes(bytes) {

@@ -3,7 +3,7 @@
 import { PartFailedError, RedirectError } from '../errors.js';
 import { runAttempts } from '../fetch/attempt-loop.js';
 import { openFetchContext } from '../fetch/fetch-context.js';
-import { sendStoreRequest } from '../fetch/store-request.js';
+import { type StoreResponse, sendStoreRequest } from '../fetch/store-request.js';
 import { checkOptions } from '../options.js';
 import type { ObjectSource } from '../source/source.js';
 import type { ResponseHead } from '../transport/exchange.js';
@@ -33,11 +33,11 @@ export async function headObject(
           { method: 'HEAD', headers, ...info },
           {
             onHead: (head) => {
-              accepted = head;
+              accepted = concealed(head);
             },
             onBytes: () => 'done',
             onRefusal: (head) => {
-              refused = head;
+              refused = concealed(head);
             },
           },
         );
@@ -50,4 +50,13 @@ export async function headObject(
     context.close();
   }
   return (accepted ?? refused) as ResponseHead;
+}
+
+/** Invariant: a secret of the request that a server echoes is in no result. */
+function concealed({ statusCode, headers, conceal }: StoreResponse): ResponseHead {
+  const shown = Object.entries(headers).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? value.map(conceal) : value && conceal(value),
+  ]);
+  return { statusCode, headers: Object.fromEntries(shown) };
 }
