@@ -53,7 +53,8 @@ export function createStoreError(refusal: Refusal, { conditions = [], secrets = 
   // Without a condition in the request it is a refusal like any other.
   const isCondition = conditions.length > 0 || document?.condition !== undefined;
   if ((statusCode === 304 || statusCode === 412) && isCondition) {
-    const condition = clean(document?.condition) ?? conditionsBehind(statusCode, conditions);
+    const named = document?.condition ?? '';
+    const condition = CONDITION_NAMES.get(named) ?? clean(named) ?? conditionsBehind(statusCode, conditions);
     return new ConditionNotMetError(statusCode, condition, answer);
   }
   if (statusCode === 404 || statusCode === 410) return new NotFoundError(text, answer);
@@ -80,12 +81,12 @@ const REQUEST_ID_HEADERS = ['x-obs-request-id', 'x-amz-request-id', 'x-request-i
 /** The codes with which S3 answers 400 when temporary credentials have expired (its list of error codes). */
 const EXPIRED_CODES = new Set(['ExpiredToken', 'TokenRefreshRequired', 'InvalidToken', 'RequestExpired']);
 
-const CONDITION_NAMES: Readonly<Record<string, string>> = {
-  'If-Match': 'ifMatch',
-  'If-None-Match': 'ifNoneMatch',
-  'If-Modified-Since': 'ifModifiedSince',
-  'If-Unmodified-Since': 'ifUnmodifiedSince',
-};
+const CONDITION_NAMES: ReadonlyMap<string, string> = new Map([
+  ['If-Match', 'ifMatch'],
+  ['If-None-Match', 'ifNoneMatch'],
+  ['If-Modified-Since', 'ifModifiedSince'],
+  ['If-Unmodified-Since', 'ifUnmodifiedSince'],
+]);
 
 function conditionsBehind(statusCode: 304 | 412, sent: readonly string[]): string {
   const possible = statusCode === 412 ? ['ifMatch', 'ifUnmodifiedSince'] : ['ifNoneMatch', 'ifModifiedSince'];
@@ -95,7 +96,7 @@ function conditionsBehind(statusCode: 304 | 412, sent: readonly string[]): strin
 
 function cleanText(text: string | undefined, secrets: readonly string[]): string | undefined {
   if (text === undefined || text === '') return undefined;
-  return CONDITION_NAMES[text] ?? (sanitizeText(hideSecrets(text, secrets)) || undefined);
+  return sanitizeText(hideSecrets(text, secrets)) || undefined;
 }
 
 /** The beginning of a body that is no error document, when it is text: a proxy's page often says what is wrong. */
