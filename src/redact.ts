@@ -77,7 +77,7 @@ export function echoConcealer(requests: readonly RequestOnTheWire[]): (value: st
   let secrets: string[] | undefined;
   return (value) => {
     secrets ??= echoedSecrets(requests);
-    return secrets.length === 0 ? value : hideSecrets(value, secrets);
+    return hideSecrets(value, secrets);
   };
 }
 
@@ -104,11 +104,15 @@ function ownValues(headers: Readonly<Record<string, unknown>>): string[] {
   );
 }
 
+/** What a caller's dispatcher adds for its proxy: no request of ours knows the value, so it is told by its name. */
+const PROXY_CREDENTIALS = /(proxy-authorization(?:<[^<>]*>|[^\w<])*)(?:[a-z]+ +)?[^\s"'<>,;]+/gi;
+
 /** Text without the secrets in it. To be called before the text is cut: half a secret would not be found. */
 export function hideSecrets(text: string, secrets: readonly string[]): string {
   // Whatever the case: percent-escapes and header values come back in either.
   const literal = (secret: string) => new RegExp(secret.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gi');
-  return secrets.reduce((rest, secret) => rest.replace(literal(secret), '…'), text);
+  const open = text.replace(PROXY_CREDENTIALS, '$1…');
+  return secrets.reduce((rest, secret) => rest.replace(literal(secret), '…'), open);
 }
 
 /**
