@@ -4,7 +4,7 @@
  */
 
 import { type Endpoint, isIpLiteral, parseAuthority } from './endpoint.js';
-import { parseQuery } from './key-encoding.js';
+import { decodePercent, parseQuery, type QueryPair } from './key-encoding.js';
 import { locateObject, type ObjectAddress, type ObjectPlace } from './object-place.js';
 
 /** Where a redirect leads, and the region that its host names. */
@@ -44,7 +44,18 @@ export function redirectedPlace(address: ObjectAddress, url: string, statusCode:
     : address.addressing === 'custom-domain'
       ? `/${target.host}${path}`
       : path;
-  return { place: { endpoint: target, path, resource, query }, region };
+  return {
+    place: { endpoint: target, path, resource, query: [...leftOut(address, resource, query), ...query] },
+    region,
+  };
+}
+
+/** What was asked for beside the key, and a Location does not repeat. */
+// Invariant: a redirect to the same object never turns one version of it into another.
+function leftOut(address: ObjectAddress, resource: string, query: readonly QueryPair[]): QueryPair[] {
+  if (decodePercent(resource) !== decodePercent(locateObject(address).resource)) return [];
+  const repeated = new Set(query.map(([name]) => name.toLowerCase()));
+  return address.query.filter(([name]) => !repeated.has(name.toLowerCase()));
 }
 
 interface Service {
