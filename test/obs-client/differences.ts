@@ -156,6 +156,11 @@ export const OTHER_DIFFERENCES: readonly Difference[] = [
     why: 'a request fewer, and no silent downgrade',
   },
   {
+    sdk: 'redirects are followed to any host, signed with the keys, also from https to http',
+    ours: 'signed for the endpoint and other regions of its service only; elsewhere followed without keys, never from https to http or into a more private network. One without a Location is an error, of `getObjectMetadata` too',
+    why: 'whoever can redirect could have what the keys open',
+  },
+  {
     sdk: 'http_agent and https_agent carry proxies',
     ours: "agents have no effect, and a proxy agent (of `tunnel`, or Node's own with `proxyEnv`, too) is an error: pass an undici `ProxyAgent` as the option `dispatcher`",
     why: 'another HTTP client is used',
@@ -176,7 +181,7 @@ export const OTHER_DIFFERENCES: readonly Difference[] = [
     why: 'a typing error should be seen',
   },
   {
-    sdk: "calls take dates that are none (numbers, too), an SseC other than `AES256`, an SseCKey that is not 32 bytes, numbers as BigInt or with text behind them (`'204800abc'`), callbacks that are no functions, and a CheckpointFile that is the DownloadFile",
+    sdk: "calls take dates that are none (numbers, too), an SseC other than `AES256`, an SseCKey that is not 32 bytes, numbers as BigInt or with text behind them (`'204800abc'`), callbacks that are no functions, a Bucket that cannot be part of a host name, access keys that hold spaces or more than ASCII, and a CheckpointFile that is the DownloadFile",
     ours: '`InvalidArgument:…`',
     why: 'some are ignored, some hang, and the last one costs the file',
   },
