@@ -39,7 +39,7 @@ interface StoreOptions<Signature> {
   /** `[https://]host[:port]` of the store, without the bucket. The scheme defaults to https. */
   readonly endpoint: string;
   readonly bucket: string;
-  /** 1 to 1024 bytes of UTF-8, taken byte for byte: no segment is folded, nothing is decoded. */
+  /** 1 to 1024 characters, taken byte for byte: no segment is folded, nothing is decoded. */
   readonly key: string;
   readonly versionId?: string | undefined;
   /** @default the environment, read when the source is made */
@@ -191,8 +191,9 @@ function checkHeaders(value: unknown): Readonly<Record<string, string>> {
 }
 
 function checkKey(value: unknown): string {
-  const bytes = typeof value === 'string' ? Buffer.byteLength(value) : 0;
-  if (typeof value !== 'string' || bytes < 1 || bytes > 1024) refuse('key', value, '1 to 1024 bytes of UTF-8');
+  // S3 counts bytes and OBS documents characters: what is too long for a store, it says itself.
+  const characters = typeof value === 'string' ? [...value].length : 0;
+  if (typeof value !== 'string' || characters < 1 || characters > 1024) refuse('key', value, '1 to 1024 characters');
   return value;
 }
 
