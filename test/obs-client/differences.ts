@@ -64,7 +64,7 @@ export const DIFFERENCES = {
   },
   'default-name': {
     sdk: 'without DownloadFile the key is appended to the working directory, `../` and all',
-    ours: 'a key that leads out of the working directory is `InvalidArgument:…`',
+    ours: 'a key that holds a `..` segment or begins with `/` is `InvalidArgument:…`; a name that is too long for the disk is cut',
     why: 'whoever can name an object could write anywhere',
   },
   'one-settlement': {
