@@ -37,6 +37,8 @@ const PLAIN_HEADERS = new Set(
 const PLAIN_WORDS = new Set(['Signature', 'Credential', 'SignedHeaders', 'Negotiate', 'AWS4-HMAC-SHA256']);
 /** Anything shorter is no secret, and would be found where it is not meant. */
 const MIN_SECRET_LENGTH = 8;
+/** No request of ours has more. Redirects to URLs of a hostile server's can: then nothing of a text is shown. */
+const MAX_SECRETS = 4096;
 
 /** A request as it went on the wire; the URL may lack its origin. */
 export interface RequestOnTheWire {
@@ -47,11 +49,10 @@ export interface RequestOnTheWire {
 
 /**
  * What of requests must not show in any text that came back: the query, its values and the values of the headers, in
- * the notations in which a server may echo them. The longest first.
+ * the notations in which a server may echo them; see {@link hideSecrets}.
  */
 export function requestSecrets(requests: readonly RequestOnTheWire[]): string[] {
-  const secrets = new Set(requests.flatMap(secretsOf));
-  return [...secrets].filter(isSecret).sort((a, b) => b.length - a.length);
+  return toHide(requests.flatMap(secretsOf));
 }
 
 /** Parameters of a query that sign it or stand for a password. */
@@ -69,7 +70,12 @@ function echoedSecrets(requests: readonly RequestOnTheWire[]): string[] {
     const own = ownValues(headers).flatMap((value) => [value, ...value.split(/[\s,;=:]+/)]);
     return [query, ...signing.map(partAfterName), ...own].flatMap(notationsOf);
   });
-  return [...new Set(secrets)].filter(isSecret).sort((a, b) => b.length - a.length);
+  return toHide(secrets);
+}
+
+/** In lower case, as {@link hideSecrets} looks for them. */
+function toHide(texts: readonly string[]): string[] {
+  return [...new Set(texts.filter(isSecret).map(lowerCased))];
 }
 
 /** Takes out of header values what `requests` must not show of themselves; made once for a response. */
@@ -107,12 +113,33 @@ function ownValues(headers: Readonly<Record<string, unknown>>): string[] {
 /** What a caller's dispatcher adds for its proxy: no request of ours knows the value, so it is told by its name. */
 const PROXY_CREDENTIALS = /(proxy-authorization(?:<[^<>]*>|[^\w<])*)(?:[a-z]+ +)?[^\s"'<>,;]+/gi;
 
-/** Text without the secrets in it. To be called before the text is cut: half a secret would not be found. */
+/**
+ * Text without the secrets in it, which {@link requestSecrets} found. To be called before the text is cut: half a secret
+ * would not be found.
+ */
 export function hideSecrets(text: string, secrets: readonly string[]): string {
-  // Whatever the case: percent-escapes and header values come back in either.
-  const literal = (secret: string) => new RegExp(secret.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gi');
   const open = text.replace(PROXY_CREDENTIALS, '$1…');
-  return secrets.reduce((rest, secret) => rest.replace(literal(secret), '…'), open);
+  if (secrets.length > MAX_SECRETS) return '…';
+  // Whatever the case: percent-escapes and header values come back in either.
+  const lower = lowerCased(open);
+  const places: [start: number, end: number][] = [];
+  for (const secret of secrets) {
+    for (let at = lower.indexOf(secret); at >= 0; at = lower.indexOf(secret, at + secret.length)) {
+      places.push([at, at + secret.length]);
+    }
+  }
+  let shown = '';
+  let hiddenTo = 0;
+  for (const [start, end] of places.sort((a, b) => a[0] - b[0])) {
+    if (start >= hiddenTo) shown += `${open.slice(hiddenTo, start)}…`;
+    hiddenTo = Math.max(hiddenTo, end);
+  }
+  return shown + open.slice(hiddenTo);
+}
+
+/** Only A to Z, so that every character keeps its place. */
+function lowerCased(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 /**
