@@ -35,6 +35,8 @@ const PLAIN_HEADERS = new Set(
 );
 /** They stand in an Authorization header, and in what stores say about it. */
 const PLAIN_WORDS = new Set(['Signature', 'Credential', 'SignedHeaders', 'Negotiate', 'AWS4-HMAC-SHA256']);
+/** Names of headers, beside a signature of v4. */
+const SIGNED_HEADERS = /SignedHeaders=[^,&\s]*/gi;
 /** Anything shorter is no secret, and would be found where it is not meant. */
 const MIN_SECRET_LENGTH = 8;
 /** No request of ours has more. Redirects to URLs of a hostile server's can: then nothing of a text is shown. */
@@ -93,7 +95,9 @@ function isSecret(text: string): boolean {
 
 function secretsOf({ url, headers = {} }: RequestOnTheWire): string[] {
   const query = queryOf(url);
-  return [query, ...query.split('&').map(partAfterName), ...ownValues(headers)].flatMap(formsOf);
+  const values = query.replace(SIGNED_HEADERS, '').split('&').map(partAfterName);
+  // Of the query as a whole no runs: they would be the names, which are the very words of a store's errors.
+  return [...notationsOf(query), ...[...values, ...ownValues(headers)].flatMap(formsOf)];
 }
 
 function queryOf(url: string): string {
@@ -106,7 +110,7 @@ function partAfterName(pair: string): string {
 
 function ownValues(headers: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(headers).flatMap(([name, value]) =>
-    PLAIN_HEADERS.has(name.toLowerCase()) || value == null ? [] : [String(value)],
+    PLAIN_HEADERS.has(name.toLowerCase()) || value == null ? [] : [String(value).replace(SIGNED_HEADERS, '')],
   );
 }
 
