@@ -4,7 +4,7 @@
  */
 
 import type { Dispatcher } from 'undici';
-import { ProtocolError, TimeoutError } from '../errors.js';
+import { NetworkError, ProtocolError, TimeoutError } from '../errors.js';
 import { requestSecrets } from '../redact.js';
 import type { Timer } from '../time.js';
 import { noteMovement, watchQueue } from './dispatcher-queue.js';
@@ -31,6 +31,8 @@ export class ExchangeHandler implements Dispatcher.DispatchHandler {
   #line: Line | undefined;
   #controller: Controller | undefined;
   #flow: ValveFlow | undefined;
+  /** Each response has its own. */
+  #rawHeaders: Controller['rawHeaders'];
   #connectionWasUsed = false;
   #isSettled = false;
   /** Nothing more is wanted: the message ended, or the caller has what it needs. */
@@ -114,13 +116,19 @@ export class ExchangeHandler implements Dispatcher.DispatchHandler {
         resuming: () => this.#watchdog.resume(),
         refused: (error) => this.giveUp(error),
       });
+      this.#rawHeaders = controller.rawHeaders;
       this.#watchdog.headArrived();
       this.#handlers.onHead(head, this.#flow);
     });
   }
 
-  onResponseData(_controller: Controller, bytes: Buffer): void {
+  onResponseData(controller: Controller, bytes: Buffer): void {
     if (this.#isSettled || this.#isDone) return;
+    // Invariant: bytes are used only of the response whose head was checked, also where a dispatcher goes on with another one.
+    if (controller.rawHeaders !== this.#rawHeaders) {
+      this.giveUp(new NetworkError('the body was cut, and the dispatcher continued it with another response'));
+      return;
+    }
     this.#watchdog.bytesArrived(bytes.length);
     if (this.#line === undefined) noteMovement(this.#dispatcher);
     holdBytes(bytes);
