@@ -171,13 +171,20 @@ function decoded(value: string): string {
 
 /**
  * A lower-level error as it may become a `cause`: name, message, code and stack, without the properties that Node and
- * undici add (sockets, raw server bytes, request headers).
+ * undici add (sockets, raw server bytes, request headers). Invariant: whatever was thrown, this throws nothing.
  */
 export function redactCause(error: unknown, secrets: readonly string[] = []): Error {
-  const clean = (text: string, maxLength?: number) => sanitizeText(hideSecrets(text, secrets), maxLength);
+  try {
+    return readableCause(error, (text, maxLength) => sanitizeText(hideSecrets(text, secrets), maxLength));
+  } catch {
+    return new Error('what was thrown cannot be read');
+  }
+}
+
+function readableCause(error: unknown, clean: (text: string, maxLength?: number) => string): Error {
   const safe = new Error(clean(messageOf(error)));
   if (!(error instanceof Error)) return safe;
-  safe.name = error.name;
+  safe.name = clean(String(error.name), 64);
   // A host may have set Error.prepareStackTrace, and then it is anything.
   if (typeof error.stack === 'string') safe.stack = cleanStack(safe, error.stack, clean);
   const code = errorCode(error);
