@@ -14,6 +14,7 @@ import { ObsClientError } from './obs-client/obs-client-error.js';
 import { type ObsRefusal, type ObsResult, obsRefusal, obsResult } from './obs-client/obs-result.js';
 import { downloadResumably } from './obs-client/resumable-download.js';
 import { deliver, type ObsCallback } from './obs-client/user-callback.js';
+import { checkHeaderValue } from './option-checks.js';
 import { obs } from './source/obs-source.js';
 import { headerPrefix } from './source/signed-request.js';
 import type { ObjectSource } from './source/source.js';
@@ -95,8 +96,10 @@ export class ObsClient {
       const source = await this.#sourceOf(readObjectParam({ ...given, Bucket: given.Bucket || this.#settings.domain }));
       const { Origin, RequestHeader } = given;
       const cors = {
-        ...(Origin && { origin: String(Origin) }),
-        ...(RequestHeader && { 'access-control-request-headers': String(RequestHeader) }),
+        ...(Origin && { origin: checkHeaderValue('Origin', String(Origin)) }),
+        ...(RequestHeader && {
+          'access-control-request-headers': checkHeaderValue('RequestHeader', String(RequestHeader)),
+        }),
       };
       const { statusCode, headers } = await headObject(source, cors, this.#settings.transfer);
       return statusCode < 300
