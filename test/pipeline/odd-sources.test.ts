@@ -93,7 +93,7 @@ describe('a dispatcher whose error throws when it is looked at', () => {
     } as unknown as Dispatcher;
     const options = { ...QUICK_RETRY, dispatcher, timeouts: { connectMs: 500, headersMs: 500 } };
     const error = await failureOf(downloadFile('http://store.example/o', freshPath(), options));
-    expect(error).toMatchObject({ message: 'not for you' });
+    expect(error).toMatchObject({ code: 'PS_ERR_PART_FAILED', cause: { code: 'PS_ERR_NETWORK' } });
     expect(thrown).toEqual([]);
   });
 });
