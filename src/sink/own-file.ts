@@ -8,13 +8,11 @@ import { DiskError } from '../errors.js';
 import type { FileOps, FileStatus } from './file-ops.js';
 
 /** The status of the directory entry itself, or undefined when there is none. */
-export async function statusOf(ops: FileOps, path: string): Promise<FileStatus | undefined> {
-  try {
-    return await ops.linkStatus(path);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+export function statusOf(ops: FileOps, path: string): Promise<FileStatus | undefined> {
+  return ops.linkStatus(path).catch((error: unknown) => {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return undefined;
+  });
 }
 
 /** Why an entry must not be written to: another name leads to its bytes; undefined when it may. */
@@ -40,15 +38,15 @@ export function isSameFile(a: FileStatus, b: FileStatus): boolean {
 }
 
 /** @throws {DiskError} when it is there and cannot be removed */
-export async function removeIfThere(ops: FileOps, path: string): Promise<void> {
-  await ops.unlink(path).catch((error: unknown) => {
+export function removeIfThere(ops: FileOps, path: string): Promise<void> {
+  return ops.unlink(path).catch((error: unknown) => {
     if (errorCode(error) !== 'ENOENT') throw new DiskError(path, error);
   });
 }
 
 /** What `work` fails with becomes a DiskError about `path`. */
-export async function onDisk<T>(path: string, work: Promise<T>): Promise<T> {
-  return await work.catch((error: unknown) => {
+export function onDisk<T>(path: string, work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
     throw new DiskError(path, error);
   });
 }
