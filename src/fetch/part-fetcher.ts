@@ -50,7 +50,11 @@ export async function fetchPiece(
 async function holdWhilePaying({ rateLimit, signal }: FetchContext, piece: PieceProgress): Promise<void> {
   if (rateLimit === undefined) return;
   holdPiece(piece);
-  await payRateLimit(rateLimit, signal).finally(() => letGoPiece(piece));
+  try {
+    await payRateLimit(rateLimit, signal);
+  } finally {
+    letGoPiece(piece);
+  }
 }
 
 /** Runs attempts until the piece is done, or the rest of it was taken over. */

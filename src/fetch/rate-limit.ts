@@ -29,16 +29,15 @@ export function createRateLimit(bytesPerSecond: number): RateLimit {
 
 /** How long a connection that has brought bytes is not to be read; undefined where it need not wait. */
 export function holdForRateLimit({ rateLimit, options, signal }: FetchContext): Promise<void> | undefined {
-  const pauseMs = rateLimit?.pauseMs() ?? 0;
   // Invariant: a caller's dispatcher is not paused for a rate limit: undici's parser, paused, cannot bear every end.
-  return pauseMs >= 1 && options.dispatcher === undefined ? sleep(pauseMs, signal) : undefined;
+  return options.dispatcher === undefined ? payRateLimit(rateLimit, signal) : undefined;
 }
 
 /**
  * Waits until the limit allows what has come: before the next request, and at the end, so that a small object, too,
- * takes as long as its bytes. Rejects with the signal's reason.
+ * takes as long as its bytes. Rejects with the signal's reason; undefined where nobody need wait.
  */
-export async function payRateLimit(rateLimit: RateLimit | undefined, signal: AbortSignal): Promise<void> {
+export function payRateLimit(rateLimit: RateLimit | undefined, signal: AbortSignal): Promise<void> | undefined {
   const pauseMs = rateLimit?.pauseMs() ?? 0;
-  if (pauseMs >= 1) await sleep(pauseMs, signal);
+  return pauseMs >= 1 ? sleep(pauseMs, signal) : undefined;
 }
