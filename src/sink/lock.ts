@@ -11,6 +11,7 @@ import { createRequire } from 'node:module';
 import { errorCode } from '../error-code.js';
 import { DiskError, DownloadError, LockedError } from '../errors.js';
 import { monotonicMs, sleep } from '../time.js';
+import type { Destination } from './destination.js';
 import { type FileOps, nodeFileOps } from './file-ops.js';
 import { type Holding, holdHere, leftHere } from './held-here.js';
 import { type DestinationLock, HeldLock, joinLocks } from './held-lock.js';
@@ -41,11 +42,7 @@ export interface LockTiming {
 const DEFAULT_TIMING: LockTiming = { staleMs: 30_000, updateMs: 5_000, retryMs: 200 };
 
 /** What is locked: the destination, and a checkpoint that is elsewhere, which another destination could have, too. */
-export interface LockPlace {
-  readonly path: string;
-  readonly lockPath: string;
-  readonly checkpointLock?: { readonly path: string; readonly lockPath: string } | undefined;
-}
+export type LockPlace = Pick<Destination, 'path' | 'lockPath' | 'checkpointLock'>;
 
 /** A destination that is this call's alone, as far as this thread goes: enough while nothing of it is on disk. */
 export interface DestinationClaim {
