@@ -78,7 +78,8 @@ export async function openFileDownload(
     const opening = await discover(context, firstGap(context, remembered, purpose));
     const checks = planChecks(context, opening);
     const isUnsized = Number.isNaN(opening.object.size);
-    if (isUntouched && !isUnsized && isSmall(opening) && (await opening.isWholeWithin(WHOLE_WITHIN_MS))) {
+    const mayBeWhole = isUntouched && !isUnsized && isSmall(opening) && byteLength(opening.wanted) > 0;
+    if (mayBeWhole && (await opening.isWholeWithin(WHOLE_WITHIN_MS))) {
       return { kind: 'whole', opening, checks, claim };
     }
     lock ??= await claim.lock();
@@ -86,7 +87,8 @@ export async function openFileDownload(
     sink = await openSink(place.path, opening.object, {
       identity: source.identity,
       range: opening.wanted,
-      checkpoint: options.checkpoint !== false && (await isWorthRecording(opening, place)),
+      // A small object is not recorded, unless there is a checkpoint that has to be replaced.
+      checkpoint: options.checkpoint !== false && (!isSmall(opening) || (await hasCheckpoint(place))),
       durability: options.durability,
       overwrite: options.overwrite,
       allowUnvalidated: options.allowUnvalidated,
@@ -110,18 +112,8 @@ export async function openFileDownload(
 }
 
 /** One response brings all of it, and so little that a call that is cut short need leave nothing to go on from. */
-function isSmall(opening: Opening): boolean {
-  const byteCount = byteLength(opening.wanted);
-  return isOneResponse(opening) && byteCount > 0 && byteCount <= MAX_SMALL_BYTES;
-}
-
-/** A small object is not recorded, unless there is a checkpoint that has to be replaced. */
-async function isWorthRecording(opening: Opening, place: Destination): Promise<boolean> {
-  return !isOneResponse(opening) || byteLength(opening.wanted) > MAX_SMALL_BYTES || (await hasCheckpoint(place));
-}
-
-function isOneResponse({ range, wanted }: Opening): boolean {
-  return range.start === wanted.start && range.end === wanted.end;
+function isSmall({ range, wanted }: Opening): boolean {
+  return range.start === wanted.start && range.end === wanted.end && byteLength(wanted) <= MAX_SMALL_BYTES;
 }
 
 /** The first bytes that a checkpoint lacks; one byte, to discover the object, when it lacks none. */
