@@ -57,13 +57,11 @@ export async function downloadFile(
   try {
     signal.throwIfAborted();
     if (from.prepare) await orAborted(from.prepare(signal), signal);
-    const place = await findPlace(to, download.context);
+    let place = await findPlace(to, download.context);
     let gone: ObjectChangedError | undefined;
     for (let restarts = 0; ; restarts += 1) {
       try {
-        // The version before may have left something by now.
-        const hadTraces = place.hadTraces || gone !== undefined;
-        return await downloadTo({ ...place, hadTraces }, download, gone);
+        return await downloadTo(place, download, gone);
       } catch (error) {
         if (!(error instanceof ObjectChangedError)) throw error;
         if (checked.onObjectChanged === 'fail' || restarts === MAX_RESTARTS) {
@@ -71,6 +69,8 @@ export async function downloadFile(
           throw error;
         }
         gone = error;
+        // The version before may have left something by now.
+        place = { ...place, hadTraces: true };
         download = restartDownload(download);
       }
     }

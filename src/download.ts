@@ -45,12 +45,12 @@ export async function discover(context: FetchContext, gap?: ByteRange): Promise<
 }
 
 /** The same for another gap of an object that was announced already. */
-export async function discoverAgain(context: FetchContext, gap?: ByteRange): Promise<Opening> {
+export function discoverAgain(context: FetchContext, gap?: ByteRange): Promise<Opening> {
   const { range, partSize } = context.options;
   const start = gap?.start ?? range.start;
   const firstBytes = Math.min(partSize ?? DEFAULT_PART_SIZE, pieceBytesFor(context.options));
   const end = Math.min(start + firstBytes, gap?.end ?? Number.POSITIVE_INFINITY, range.end ?? Number.POSITIVE_INFINITY);
-  return await openObject(context, { range, first: { start, end } });
+  return openObject(context, { range, first: { start, end } });
 }
 
 /** Plans the parts that are missing, and says so. */

@@ -77,7 +77,7 @@ export function openFetchContext(source: ObjectSource, options: CheckedOptions, 
       // One download talks to one source: an origin has one set of TLS settings.
       let pool = pools.get(origin);
       if (pool === undefined) {
-        pool = acquirePool(origin, { ...(tls && { tls }), connectMs: options.timeouts.connectMs });
+        pool = acquirePool(origin, { tls, connectMs: options.timeouts.connectMs });
         pools.set(origin, pool);
       }
       return pool.dispatcher;

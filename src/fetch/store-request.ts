@@ -105,7 +105,7 @@ export async function sendStoreRequest(
       : context.source.follow?.(target, outcome.head.statusCode, asked);
     const signed: SourceRequest | undefined = following && (await orAborted(following, request.signal));
     isAway ||= signed === undefined;
-    next = signed ?? { url: target, ...(next.tls && { tls: next.tls }) };
+    next = signed ?? { url: target, tls: next.tls };
   }
 }
 
