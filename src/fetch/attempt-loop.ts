@@ -29,6 +29,8 @@ export interface AttemptJob {
   /** The byte reached so far: an attempt that moved it was not fruitless. */
   position(): number;
   isDone(): boolean;
+  /** Waits before the next request. Rejects when the job ends. @default only waits */
+  wait?(delayMs: number): Promise<void>;
   /** Ends the job, at once. */
   readonly signal: AbortSignal;
 }
@@ -41,7 +43,7 @@ const FIRST: Omit<AttemptInfo, 'attempt' | 'signal'> = { reason: 'first' };
  */
 export async function runAttempts(context: FetchContext, job: AttemptJob): Promise<void> {
   let history = FRESH;
-  const { signal } = job;
+  const { signal, wait = (delayMs) => sleep(delayMs, signal) } = job;
   let request = FIRST;
   /** Counts what was charged: asking again with fresh credentials or on a fresh connection is the same attempt. */
   let number = 1;
@@ -77,7 +79,7 @@ export async function runAttempts(context: FetchContext, job: AttemptJob): Promi
       const delayMs =
         decision.action === 'backoff' ? backoffDelayMs(error, history.fruitlessAttempts, context.options.retry) : 0;
       context.emit('partRetrying', { part: job.part(), attempt: number, delayMs, error: error as Error });
-      if (delayMs > 0) await sleep(delayMs, signal).catch(() => context.signal.throwIfAborted());
+      if (delayMs > 0) await wait(delayMs).catch(() => context.signal.throwIfAborted());
       if (job.isDone()) return;
       if (job.isAnnounced?.() !== false) context.emit('partStarted', { part: job.part(), attempt: number });
     }

@@ -6,6 +6,7 @@
 import type { ByteRange } from '../byte-range.js';
 import { PartFailedError } from '../errors.js';
 import { followAbort } from '../follow-abort.js';
+import { sleep } from '../time.js';
 import type { Flow } from '../transport/flow.js';
 import { runAttempts } from './attempt-loop.js';
 import { createChunkGatherer } from './chunk-gatherer.js';
@@ -76,6 +77,11 @@ export async function runPiece(
       isDone,
       isAnnounced,
       attempt,
+      // Whoever took the piece over now would ask earlier than the store wants to be asked.
+      wait: async (delayMs) => {
+        holdPiece(piece);
+        await sleep(delayMs, ending.signal).finally(() => letGoPiece(piece));
+      },
       signal: ending.signal,
     });
   } finally {
@@ -97,10 +103,9 @@ export function createPieceTaker(
     flow?.pause();
     holdPiece(piece);
     const letGo = () => {
-      holds -= 1;
-      if (holds > 0) return;
       letGoPiece(piece);
-      flow?.resume();
+      holds -= 1;
+      if (holds === 0) flow?.resume();
     };
     ready.then(letGo, letGo);
   };

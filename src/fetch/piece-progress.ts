@@ -16,9 +16,11 @@ export interface PieceProgress {
   first: { readonly atMs: number; readonly position: number } | undefined;
   /** When the last byte came, or the connection was last let go. */
   movedAtMs: number;
-  /** How long its connection was held by the receiver, and since when it is. Time that says nothing about the network. */
+  /** How long it was held by the receiver, a rate limit or a back-off. Time that says nothing about the network. */
   heldMs: number;
+  /** Since when it is held, and by how many of them. */
   heldSinceMs: number | undefined;
+  holds: number;
   /** How many connections that were to bring these bytes were given up. */
   readonly givenUp: number;
   /** Ends the request that is under way, when nothing is left for it to bring. */
@@ -37,18 +39,21 @@ export function startPiece(part: Part, start: number, end: number, givenUp: numb
     movedAtMs: nowMs,
     heldMs: 0,
     heldSinceMs: undefined,
+    holds: 0,
     givenUp,
     cancel: () => {},
   };
 }
 
-/** The receiver does not want more bytes for now. */
+/** No more bytes are wanted for now, until `letGoPiece` was called as often. */
 export function holdPiece(piece: PieceProgress): void {
+  piece.holds += 1;
   piece.heldSinceMs ??= monotonicMs();
 }
 
 export function letGoPiece(piece: PieceProgress): void {
-  if (piece.heldSinceMs === undefined) return;
+  piece.holds -= 1;
+  if (piece.holds > 0 || piece.heldSinceMs === undefined) return;
   piece.movedAtMs = monotonicMs();
   piece.heldMs += piece.movedAtMs - piece.heldSinceMs;
   piece.heldSinceMs = undefined;
