@@ -10,11 +10,13 @@ import type { FetchContext } from './fetch-context.js';
 import {
   afterFailure,
   afterFreeRetry,
+  afterFruitlessRequest,
   asksForFewer,
   backoffDelayMs,
   decideRetry,
   FRESH,
   isRetryable,
+  type RetryHistory,
 } from './retry-policy.js';
 import { type AttemptInfo, refusedRequestOf } from './store-request.js';
 
@@ -29,6 +31,8 @@ export interface AttemptJob {
   /** The byte reached so far: an attempt that moved it was not fruitless. */
   position(): number;
   isDone(): boolean;
+  /** What earlier requests for the same byte have been through; kept up to date for whoever takes the job over. */
+  readonly progress?: { history: RetryHistory };
   /** Waits before the next request. Rejects when the job ends. @default only waits */
   wait?(delayMs: number): Promise<void>;
   /** Ends the job, at once. */
@@ -42,15 +46,16 @@ const FIRST: Omit<AttemptInfo, 'attempt' | 'signal'> = { reason: 'first' };
  * @throws PartFailedError when `retry.attempts` requests in a row brought no new byte; any other error as it is
  */
 export async function runAttempts(context: FetchContext, job: AttemptJob): Promise<void> {
-  let history = FRESH;
-  const { signal, wait = (delayMs) => sleep(delayMs, signal) } = job;
+  const { signal, progress, wait = (delayMs) => sleep(delayMs, signal) } = job;
+  let history = progress?.history ?? FRESH;
   let request = FIRST;
   /** Counts what was charged: asking again with fresh credentials or on a fresh connection is the same attempt. */
-  let number = 1;
+  let number = 1 + history.fruitlessAttempts;
   let isRetry = false;
   while (!job.isDone()) {
     if (isRetry) context.counters.retries += 1;
     const before = job.position();
+    if (progress !== undefined) progress.history = afterFruitlessRequest(history);
     try {
       await job.attempt({ attempt: number, ...request, signal });
       if (job.position() === before && !job.isDone()) throw new ProtocolError('the server answered without any byte');

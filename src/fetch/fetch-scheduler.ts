@@ -59,9 +59,11 @@ export async function fetchPieces(
 
   // Invariant: bytes of two responses are put together only where they are known to be of one version.
   const mayHedge = context.options.hedge && mayJoin(context, binding);
-  /** Behind a caller's dispatcher what has brought no byte may be waiting for its turn: it is not silent. */
-  const hedgeable = (): Iterable<PieceProgress> =>
-    context.options.dispatcher === undefined ? active : [...active].filter(({ first }) => first !== undefined);
+  const isHedgeable = ({ first, history }: PieceProgress): boolean =>
+    // Behind a caller's dispatcher what has brought no byte may be waiting for its turn: it is not silent.
+    (context.options.dispatcher === undefined || first !== undefined) &&
+    // It takes one of its attempts; of most of them the whole time limit is to be waited for, or an outage uses up all.
+    history.fruitlessAttempts <= context.options.retry.attempts / 3;
 
   /** A connection that finishes a piece looks for a tail itself: the others only have to know when none is under way. */
   const wakeAtEnd = () => {
@@ -82,8 +84,8 @@ export async function fetchPieces(
     gate.speedUp();
   };
 
-  const work = async (worker: Worker, { part, start, end }: Piece, givenUp: number = 0): Promise<void> => {
-    const piece = startPiece(part, start, end, givenUp);
+  const work = async (worker: Worker, { part, start, end }: Piece, victim?: PieceProgress): Promise<void> => {
+    const piece = startPiece(part, start, end, victim);
     announce.started(part);
     await watch(piece, () => fetchPiece(context, binding, piece, deliver));
     announce.fetched(part, piece.position - start);
@@ -98,14 +100,14 @@ export async function fetchPieces(
     if (isGivenUp) victim.cancel();
     context.counters.hedges += 1;
     context.emit('partHedged', { part: victim.part, range });
-    await work(worker, { part: victim.part, ...range }, victim.givenUp + (isGivenUp ? 1 : 0));
+    await work(worker, { part: victim.part, ...range }, isGivenUp ? victim : undefined);
   };
 
   /** What an idle connection does while others are at work: takes over a tail. Gives the delay before its next look. */
   const help = async (worker: Worker, delayMs: number, until?: Promise<void>): Promise<number> => {
     const askedAtMs = await pause(delayMs, until);
     const mayLook = mayHedge && askedAtMs !== undefined;
-    const tail = mayLook ? findTail(hedgeable(), usual, worker.bytesPerMs, askedAtMs) : undefined;
+    const tail = mayLook ? findTail([...active].filter(isHedgeable), usual, worker.bytesPerMs, askedAtMs) : undefined;
     if (tail === undefined) return HEDGE_CHECK_MS;
     await takeOver(worker, tail);
     return 0;

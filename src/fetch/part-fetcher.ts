@@ -77,6 +77,7 @@ export async function runPiece(
       isDone,
       isAnnounced,
       attempt,
+      progress: piece,
       // Whoever took the piece over now would ask earlier than the store wants to be asked.
       wait: async (delayMs) => {
         holdPiece(piece);

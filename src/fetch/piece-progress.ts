@@ -2,6 +2,7 @@
 
 import type { Part } from '../part.js';
 import { monotonicMs } from '../time.js';
+import { FRESH, type RetryHistory } from './retry-policy.js';
 
 export interface PieceProgress {
   part: Part;
@@ -23,11 +24,14 @@ export interface PieceProgress {
   holds: number;
   /** How many connections that were to bring these bytes were given up. */
   readonly givenUp: number;
+  /** Of the requests for its next byte, the one under way included. */
+  history: RetryHistory;
   /** Ends the request that is under way, when nothing is left for it to bring. */
   cancel(): void;
 }
 
-export function startPiece(part: Part, start: number, end: number, givenUp: number = 0): PieceProgress {
+/** @param victim - whose connection was given up to fetch these bytes by another one */
+export function startPiece(part: Part, start: number, end: number, victim?: PieceProgress): PieceProgress {
   const nowMs = monotonicMs();
   return {
     part,
@@ -40,7 +44,8 @@ export function startPiece(part: Part, start: number, end: number, givenUp: numb
     heldMs: 0,
     heldSinceMs: undefined,
     holds: 0,
-    givenUp,
+    givenUp: victim === undefined ? 0 : victim.givenUp + 1,
+    history: victim?.history ?? FRESH,
     cancel: () => {},
   };
 }
@@ -62,6 +67,7 @@ export function letGoPiece(piece: PieceProgress): void {
 /** More bytes came. */
 export function movePiece(piece: PieceProgress, byteCount: number): void {
   piece.position += byteCount;
+  piece.history = FRESH;
   piece.movedAtMs = monotonicMs();
   piece.first ??= { atMs: piece.movedAtMs, position: piece.position };
 }

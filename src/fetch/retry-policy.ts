@@ -101,6 +101,11 @@ const TABLE: readonly Row[] = [
   },
 ];
 
+/** The history with one more request in it that has brought no byte so far, and may have failed or not. */
+export function afterFruitlessRequest(history: RetryHistory): RetryHistory {
+  return { ...history, fruitlessAttempts: history.fruitlessAttempts + 1 };
+}
+
 /** The history with one more failure in it. `isFruitless`: the request that failed had brought no new byte. */
 export function afterFailure(history: RetryHistory, error: unknown, isFruitless: boolean): RetryHistory {
   return {

@@ -17,10 +17,10 @@ interface Circumstances {
 
 function piece(start: number, position: number, end: number, circumstances: Circumstances): PieceProgress {
   const { ageMs, silentMs = position > start ? 0 : ageMs, givenUp = 0, firstByteMs = 0 } = circumstances;
-  const begun = startPiece({ index: 0, start, end }, start, end, givenUp);
+  const begun = startPiece({ index: 0, start, end }, start, end);
   const startedAtMs = nowMs - ageMs;
   const first = position > start ? { atMs: startedAtMs + firstByteMs, position: start } : undefined;
-  return { ...begun, position, startedAtMs, first, movedAtMs: nowMs - silentMs };
+  return { ...begun, givenUp, position, startedAtMs, first, movedAtMs: nowMs - silentMs };
 }
 
 /** A usual piece of this rate, on a network where a piece takes a second. */
