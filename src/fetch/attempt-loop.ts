@@ -49,7 +49,7 @@ export async function runAttempts(context: FetchContext, job: AttemptJob): Promi
   const { signal, progress, wait = (delayMs) => sleep(delayMs, signal) } = job;
   let history = progress?.history ?? FRESH;
   let request = FIRST;
-  /** Counts what was charged: asking again with fresh credentials or on a fresh connection is the same attempt. */
+  /** Counts the requests, also those that are not charged. */
   let number = 1 + history.fruitlessAttempts;
   let isRetry = false;
   while (!job.isDone()) {
@@ -80,7 +80,7 @@ export async function runAttempts(context: FetchContext, job: AttemptJob): Promi
       history = decision.charged ? failed : afterFreeRetry(earlier, decision.action);
       request = isRefresh ? { reason: 'expired', refused: refusedRequestOf(error) } : FIRST;
       isRetry = true;
-      if (decision.charged) number += 1;
+      number += 1;
       const delayMs =
         decision.action === 'backoff' ? backoffDelayMs(error, history.fruitlessAttempts, context.options.retry) : 0;
       context.emit('partRetrying', { part: job.part(), attempt: number, delayMs, error: error as Error });

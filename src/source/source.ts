@@ -12,7 +12,7 @@ export interface RequestContext {
   readonly method: 'GET' | 'HEAD';
   /** Headers the pipeline will send (range, if-match, accept-encoding, ...), lower-case; a source may sign them. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Counts the attempts at the same bytes from 1; fresh credentials or a fresh connection do not make another one. */
+  /** Counts the requests for the same bytes from 1: one with fresh credentials or on a fresh connection is another one. */
   readonly attempt: number;
   /** `expired`: the store refused the credentials or URL of the request before; get fresh ones. */
   readonly reason: 'first' | 'expired';

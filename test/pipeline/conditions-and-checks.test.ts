@@ -155,7 +155,7 @@ describe.each(VERBS)('%s with URLs and credentials that expire', (verb) => {
     expectRamp(bytes);
     expect(asked).toEqual([
       { attempt: 1, reason: 'first' },
-      { attempt: 1, reason: 'expired' },
+      { attempt: 2, reason: 'expired' },
     ]);
     expect(result.retries).toBeGreaterThan(0);
     expect([...new Set(rangesOf(server))]).toEqual(partRanges(SIZE));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { http, type ObjectSource, type RequestContext } from '../../src/index.js';
 import { ignoreRange, status } from '../fixtures/answer-faults.js';
-import { chunked, cut } from '../fixtures/connection-faults.js';
+import { chunked, cut, resetHeaders } from '../fixtures/connection-faults.js';
 import { expectRamp, ramp } from '../fixtures/ramp.js';
 import { download, PART, serve, VERBS } from './download-bench.js';
 
@@ -34,6 +34,20 @@ describe.each(VERBS)('%s counts the requests for a part', (verb) => {
     expect(starts).toMatchObject([{ attempt: 1 }, { attempt: 2 }]);
     const ofPart = asked.filter(({ headers }) => headers.range?.endsWith(`-${3 * PART - 1}`));
     expect(ofPart.map(({ attempt }) => attempt)).toEqual([1, 2]);
+  });
+
+  it('also those that are not charged: with a fresh URL, and on a fresh connection', async () => {
+    const server = await serve(ramp(SIZE), [
+      status(403, { part: 1, code: 'ExpiredToken' }),
+      resetHeaders({ part: 1, fromRequest: 3 }),
+    ]);
+    const { source, asked } = noting(server.url);
+    const { bytes, of } = await download(verb, source, { concurrency: 1, hedge: false });
+    expectRamp(bytes);
+    expect(of('partStarted').flatMap(({ part, attempt }) => (part.index === 1 ? [attempt] : []))).toEqual([1, 2, 3]);
+    expect(of('partRetrying').map(({ attempt }) => attempt)).toEqual([2, 3]);
+    const ofPart = asked.filter(({ headers }) => headers.range?.startsWith(`bytes=${PART}-`));
+    expect(ofPart.map(({ attempt, reason }) => `${attempt} ${reason}`)).toEqual(['1 first', '2 expired', '3 first']);
   });
 });
 
