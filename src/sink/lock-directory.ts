@@ -123,11 +123,6 @@ export class LockDirectory {
     return this.#ops.setTimes(this.#ownerPath, time, time);
   }
 
-  /** Rejects with ENOENT or ENOTDIR when the lock is no longer ours. */
-  async confirm(): Promise<void> {
-    await this.#ops.linkStatus(this.#ownerPath);
-  }
-
   /** Gives the lock back if it is still ours. */
   async remove(): Promise<void> {
     if (!this.#claimed) return;

@@ -16,11 +16,9 @@ export function lockFileSystem(directory: LockDirectory): Record<string, unknown
     if (!(await directory.claim())) throw Object.assign(new Error('the lock exists'), { code: 'EEXIST' });
   };
   const status = async () => {
-    if (directory.claimed) {
-      await directory.confirm();
-      // The time that was asked for, whatever the file system rounds it to: the owner's name is what identifies it.
-      return { mtime: refreshed };
-    }
+    // The time that was asked for, whatever the file system rounds it to: the owner's name is what identifies it, and
+    // the refresh that follows finds out whether it is still there.
+    if (directory.claimed) return { mtime: refreshed };
     judged = await directory.judge();
     if (!judged) throw Object.assign(new Error('the lock is gone'), { code: 'ENOENT' });
     return { mtime: new Date(judged.takeable ? 0 : wallClockMs()) };
