@@ -34,10 +34,8 @@ export class OpenBlock {
       start = extent.end;
     }
     if (start < range.end) claimed.push({ start, end: range.end, crc: undefined });
-    if (claimed.length > 0) {
-      this.#extents.push(...claimed);
-      this.#extents.sort((a, b) => a.start - b.start);
-    }
+    this.#extents.push(...claimed);
+    this.#extents.sort((a, b) => a.start - b.start);
     return claimed.map(({ start, end }) => ({ start, end }));
   }
 
