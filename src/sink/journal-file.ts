@@ -8,10 +8,13 @@ import { errorCode } from '../error-code.js';
 import { CheckpointError, DiskError } from '../errors.js';
 import { type FileOps, OPEN_EXISTING, OPEN_NEW, OPEN_TO_READ, type OpenFile } from './file-ops.js';
 import { fitName } from './fit-name.js';
-import { decodeJournal, encodeJournal, type JournalState, MAX_JOURNAL_BYTES, recordedRuns } from './journal.js';
+import { decodeJournal, encodeJournal, type JournalState, recordedRuns } from './journal.js';
 import { encodeRecord, type HeaderRecord, type JournalRecord } from './journal-record.js';
 import { isSameFile, linkProblem, onDisk, ownerProblem, removeIfThere, statusOf } from './own-file.js';
 import { syncDirectory } from './sync-directory.js';
+
+/** What is larger is no journal, and is not even read. */
+const MAX_JOURNAL_BYTES = 64 * 1024 * 1024;
 
 /** Where the next record goes. */
 interface JournalEnd {

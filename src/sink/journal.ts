@@ -14,8 +14,6 @@ import {
   type HeaderRecord,
 } from './journal-record.js';
 
-export const MAX_JOURNAL_BYTES: number = 64 * 1024 * 1024;
-
 /** What a journal says. */
 export interface JournalState {
   readonly header: HeaderRecord;
@@ -31,7 +29,7 @@ export interface JournalState {
 
 /** Reads a journal; `'newer'` when a later release wrote it, undefined when it is not a journal at all. */
 export function decodeJournal(bytes: Buffer): JournalState | 'newer' | undefined {
-  if (bytes.length > MAX_JOURNAL_BYTES || bytes[0] !== 0x0a) return undefined;
+  if (bytes[0] !== 0x0a) return undefined;
   const first = lineAt(bytes, 0);
   const fields = decodeLine(first);
   const header = fields === undefined ? undefined : checkHeader(fields);
