@@ -47,7 +47,7 @@ export function headerFor(subject: CheckpointSubject, crc: CrcAlgorithm): Header
     range: [range.start, range.end],
     block: blockBytesFor(byteLength(range)),
     crc,
-    base: bounded(basename(destination.path)) ?? '',
+    base: basename(destination.path),
   };
 }
 
