@@ -105,6 +105,36 @@ it('Invariant: a sink that is destroyed while it publishes keeps its lock until 
   expect(await readdir(dirname(path))).toEqual([basename(path)]);
 });
 
+it('Invariant: a sink that is destroyed before the file has its name gives it none', async () => {
+  const { path, fileOps, sink } = await setUp();
+  fileOps.before = ({ op, path: of }) => {
+    if (op === 'file.close' && of === `${path}.part`) sink.destroy(new Error('enough'));
+  };
+  await expect(sink.publish()).rejects.toThrow('enough');
+  await sink.close();
+  await expect(stat(path)).rejects.toThrow('ENOENT');
+  const next = await openSink(path, objectOf(SIZE));
+  expect(next.completed).toEqual([{ start: 0, end: SIZE }]);
+});
+
+it('a name that cannot be had is not called a taken one, and a taken one is, with hard links and without', async () => {
+  const cases = [
+    ['link', 'EIO', { code: 'PS_ERR_DISK', cause: { code: 'EIO' } }],
+    ['open', 'EIO', { code: 'PS_ERR_DISK', cause: { code: 'EIO' } }],
+    ['link', 'EEXIST', { code: 'PS_ERR_DESTINATION', reason: 'exists' }],
+    ['open', 'EEXIST', { code: 'PS_ERR_DESTINATION', reason: 'exists' }],
+  ] as const;
+  for (const [fails, code, told] of cases) {
+    const { path, fileOps, sink } = await setUp(false);
+    fileOps.before = ({ op, path: of }) => {
+      if (op === 'link') throw systemError(fails === 'link' ? code : 'ENOTSUP');
+      if (op === 'open' && of === path) throw systemError(code);
+    };
+    await expect(sink.publish()).rejects.toMatchObject(told);
+    await expect(stat(path)).rejects.toThrow('ENOENT');
+  }
+});
+
 describe('a file that a crash left with its final name', () => {
   async function leave() {
     const { path, sink } = await setUp();
