@@ -255,4 +255,11 @@ export const MUTATIONS: readonly Mutation[] = [
     broken: 'if (journal === undefined) return;',
     test: 'test/sink/records-and-syncs.test.ts',
   },
+  {
+    guarantee: 'once a look at the lock found it lost, not even the close records anything',
+    file: 'src/sink/fence.ts',
+    line: '      this.#isBroken = true;\n      throw error;',
+    broken: '      throw error;',
+    test: 'test/sink/lost-while-writing.test.ts',
+  },
 ];
