@@ -40,8 +40,12 @@ export abstract class DownloadError extends Error {
 
 /** Tells whether an error comes from this library; works across copies of the package in one process. */
 export function isDownloadError(error: unknown): error is AnyDownloadError {
-  if (error instanceof DownloadError) return true;
-  return errorCode(error)?.startsWith('PS_ERR_') === true;
+  try {
+    return error instanceof DownloadError || errorCode(error)?.startsWith('PS_ERR_') === true;
+  } catch {
+    // What somebody else threw may throw when it is looked at.
+    return false;
+  }
 }
 
 /** An option is wrong. Thrown before any request or file. */

@@ -52,4 +52,14 @@ describe('every error', () => {
     expect(errors.isDownloadError(new DOMException('aborted', 'AbortError'))).toBe(false);
     expect(errors.isDownloadError(undefined)).toBe(false);
   });
+
+  it('is told from what throws when it is looked at', () => {
+    const refuse = (): never => {
+      throw new Error('no');
+    };
+    const mute = new Proxy({}, { get: refuse, getPrototypeOf: refuse, has: refuse });
+    const unreadable = Object.defineProperty(new Error('x'), 'code', { get: refuse });
+    expect(errors.isDownloadError(mute)).toBe(false);
+    expect(errors.isDownloadError(unreadable)).toBe(false);
+  });
 });
