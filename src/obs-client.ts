@@ -157,9 +157,9 @@ export class ObsClient {
     );
   }
 
-  async #tls(): Promise<TlsOptions> {
+  async #tls(): Promise<TlsOptions | undefined> {
     const verify = this.#settings.verifyCertificates;
-    if (typeof verify === 'boolean') return { insecure: !verify };
+    if (typeof verify === 'boolean') return verify ? undefined : { insecure: true };
     this.#authorities ??= readCertificateFile(verify).catch((error: unknown) => {
       // It may be there by the next call.
       this.#authorities = undefined;

@@ -1,4 +1,4 @@
-/** TLS settings of one origin. Verification is on unless `insecure: true`. */
+/** TLS settings of one origin. Verification is on unless `insecure: true`. Not beside a `dispatcher`, which has its own. */
 export interface TlsOptions {
   /** Certificate authorities to trust instead of Node's own list, PEM. */
   readonly ca?: string | Buffer | undefined;

@@ -5,6 +5,7 @@
 
 import { setMaxListeners } from 'node:events';
 import type { Dispatcher } from 'undici';
+import { InvalidOptionError } from '../errors.js';
 import { createDownloadEvents, type DownloadEvents, type EmitDownloadEvent, emitterOf } from '../events.js';
 import { followAbort } from '../follow-abort.js';
 import type { CheckedOptions } from '../options.js';
@@ -16,6 +17,8 @@ import { createRateLimit, type RateLimit } from './rate-limit.js';
 
 /** One error for all downloads: its stack trace costs more than the rest of closing. */
 const ENDED = new Error('the download has ended');
+
+const TLS_OF_DISPATCHER = 'it has no effect beside the option dispatcher: give the same settings to the dispatcher';
 
 /** Counts of one download, kept by the requests themselves. */
 export interface TransferCounters {
@@ -41,6 +44,7 @@ export interface FetchContext {
   readonly goneEtags: Set<string | undefined>;
   /** Announces that the object is no longer `expected`. */
   announceChange(expected: string | undefined, actual: string | undefined): void;
+  /** @throws InvalidOptionError for TLS settings that the caller's dispatcher would ignore */
   dispatcherFor(origin: string, tls: TlsOptions | undefined): Dispatcher;
   /** Ends every request with `reason`; the pools are given back. Idempotent. */
   close(reason?: unknown): void;
@@ -73,7 +77,11 @@ export function openFetchContext(source: ObjectSource, options: CheckedOptions, 
     signal: controller.signal,
     clockOffsetMs: before?.clockOffsetMs ?? 0,
     dispatcherFor(origin, tls) {
-      if (options.dispatcher !== undefined) return options.dispatcher;
+      if (options.dispatcher !== undefined) {
+        // Invariant: certificates are never checked in another way than the source says.
+        if (tls !== undefined) throw new InvalidOptionError('tls', TLS_OF_DISPATCHER);
+        return options.dispatcher;
+      }
       // One download talks to one source: an origin has one set of TLS settings.
       let pool = pools.get(origin);
       if (pool === undefined) {

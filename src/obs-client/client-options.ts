@@ -34,7 +34,7 @@ export interface ObsClientOptions {
   /** 'v4' needs a `region`. @default 'obs', and 'v2' for path style and custom domains */
   readonly signature?: Optional<string>;
   readonly region?: Optional<string>;
-  /** `false` accepts any certificate; a string is the path of a PEM file of authorities. @default true */
+  /** `false` accepts any certificate; a string is the path of a PEM file of authorities. Not with a `dispatcher`. @default true */
   readonly ssl_verify?: Optional<boolean | string>;
   /** Seconds without a byte, before the headers or in the body. @default 15 before the headers, 20 in the body */
   readonly timeout?: Optional<number | string>;
@@ -75,13 +75,17 @@ export function readClientOptions(given: ObsClientOptions): ClientSettings {
   const region = isGiven(given.region) ? String(given.region).trim() : undefined;
   if (signature === 'v4' && region === undefined) throw invalidArgument("signature 'v4' needs the option region");
   const verify = isGiven(given.ssl_verify) ? given.ssl_verify : true;
+  const verifyCertificates = typeof verify === 'string' ? verify : Boolean(verify);
+  if (given.dispatcher && verifyCertificates !== true) {
+    throw invalidArgument('ssl_verify has no effect beside dispatcher: give the same settings to the dispatcher');
+  }
   return {
     endpoint: formatOrigin(endpoint),
     addressing,
     domain: addressing === 'custom-domain' ? endpoint.host : undefined,
     signature,
     region,
-    verifyCertificates: typeof verify === 'string' ? verify : Boolean(verify),
+    verifyCertificates,
     transfer: readTransfer(given),
   };
 }

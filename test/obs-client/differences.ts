@@ -102,7 +102,7 @@ export const OTHER_DIFFERENCES: readonly Difference[] = [
   },
   {
     sdk: 'certificates are not verified unless ssl_verify is set',
-    ours: 'verified, unless `ssl_verify: false`; a path is a file of authorities, and one that cannot be read is an error',
+    ours: 'verified, unless `ssl_verify: false`; a path is a file of authorities, and one that cannot be read is an error, as is either beside a `dispatcher`',
     why: 'keys and data would be open to anyone in between',
   },
   {

@@ -95,6 +95,14 @@ describe('the constructor', () => {
     expect(refusal({ server: 'a.com', timeout: 0 })).toMatch(/^InvalidArgument:timeout must be a number/);
     expect(refusal({ server: 'a.com', max_retry_count: -1 })).toMatch(/^InvalidArgument:max_retry_count/);
     expect(refusal({ server: 'a.com', dispatcher: {} })).toMatch(/^InvalidArgument:dispatcher: /);
+    const dispatcher = { dispatch: () => true };
+    expect(refusal({ server: 'a.com', dispatcher, ssl_verify: false })).toMatch(
+      /^InvalidArgument:ssl_verify .*dispatcher/,
+    );
+    expect(refusal({ server: 'a.com', dispatcher, ssl_verify: 'ca.pem' })).toMatch(
+      /^InvalidArgument:ssl_verify .*dispatcher/,
+    );
+    expect(refusal({ server: 'a.com', dispatcher, ssl_verify: true })).toBe('accepted');
   });
 
   it.each([
