@@ -1,6 +1,7 @@
 /**
- * From the name of an object to a relative path on this machine. Sub-directories are kept. Refuses every name that
- * could leave the directory that it is put in, and never decodes or repairs one: what is refused can be named by hand.
+ * From the name of an object to a relative path on this machine. Sub-directories are kept; empty and `.` segments mean
+ * nothing, as in any path. Refuses every name that could leave the directory that it is put in, or that names one, and
+ * never decodes or repairs it: what is refused can be named by hand.
  */
 
 import { posix, win32 } from 'node:path';
@@ -36,7 +37,7 @@ export function localName(sourceName: string, platform: NodeJS.Platform = proces
   if (segments.some((segment) => WORKING_FILE.test(segment))) {
     refuse("ends in '.part', '.part.checkpoint' or '.part.lock', as the working files of a download do");
   }
-  if (segments.length === 0 || sourceName.endsWith('/')) {
+  if (/(^|\/)\.?$/.test(sourceName)) {
     throw new DestinationError(
       sourceName,
       'directory',

@@ -30,7 +30,14 @@ describe('localName', () => {
     ['a\0b', 'outside'],
     ['', 'directory'],
     ['.', 'directory'],
+    ['./', 'directory'],
     ['a/', 'directory'],
+    ['a/.', 'directory'],
+    ['a/./', 'directory'],
+    ['./a', 'a'],
+    ['a.', 'a.'],
+    ['a/b.', 'a/b.'],
+    ['a\\b', 'a\\b'],
   ])('on Linux makes of %j %j', (name, expected) => expect(reasonOf(name, 'linux')).toBe(expected));
 
   it.each([
