@@ -6,6 +6,7 @@
 import { AccessDeniedError, InvalidOptionError, ProtocolError } from '../errors.js';
 import { parseHttpDateMs } from '../http-date.js';
 import { singleHeader } from '../object-info.js';
+import { checkRecord } from '../option-checks.js';
 import type { CheckedOptions } from '../options.js';
 import { orAborted } from '../or-aborted.js';
 import { echoConcealer, requestSecrets } from '../redact.js';
@@ -80,7 +81,7 @@ export async function sendStoreRequest(
   let next = await orAborted(context.source.request(asked), request.signal);
   if (typeof next?.url !== 'string') throw new InvalidOptionError('source', 'its request() gave nothing with a url');
   for (let hops = 0; ; hops += 1) {
-    const url = checkedUrl(next.url);
+    const url = checkedUrl(next);
     firstOrigin ??= url.origin;
     if (url.origin !== firstOrigin) checkServes(context.options.dispatcher, url.origin);
     request.signal.throwIfAborted();
@@ -185,7 +186,9 @@ function limitedReadBytes({ maxBytesPerSecond, concurrency }: CheckedOptions): n
   return Math.min(LIMITED_READ_BYTES.max, Math.max(LIMITED_READ_BYTES.min, portion));
 }
 
-function checkedUrl(url: string): SplitUrl {
+function checkedUrl({ url, headers }: SourceRequest): SplitUrl {
+  // `new Headers()` and pairs would pass for none, and what they hold would be missing in silence.
+  if (headers !== undefined) checkRecord('source.headers', headers);
   const split = splitUrl(url);
   if (split === undefined) throw new InvalidOptionError('source', 'its request has no http(s) URL');
   if (/[^\x21-\x7e]/.test(url))

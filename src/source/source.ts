@@ -33,7 +33,7 @@ export interface SourceRequest {
    * parsed by WHATWG URL, which would fold dot segments and quotes.
    */
   readonly url: string;
-  /** Headers of the source (authorization, host, x-obs-…), lower-case. They may not replace the pipeline's own. */
+  /** Headers of the source (authorization, host, x-obs-…), lower-case, in a plain object. They may not replace the pipeline's own. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tls?: TlsOptions | undefined;
 }
