@@ -181,6 +181,8 @@ for (const name of ['downloadFile', 'getObjectMetadata', 'refresh', 'close', 'in
 
 export type { ObsClientOptions } from './obs-client/client-options.js';
 export type { DownloadFileParam } from './obs-client/download-param.js';
+export type { ObjectParam } from './obs-client/object-param.js';
+export type { ObsClientErrorDetails } from './obs-client/obs-client-error.js';
 export type { CommonMsg, InterfaceResult, ObsRefusal, ObsResult } from './obs-client/obs-result.js';
 export type { ObsCallback } from './obs-client/user-callback.js';
 // The last name is what Node's require() of a module returns.

@@ -47,6 +47,7 @@ export class CheckpointSink extends Writable {
   #publishing: Promise<void> | undefined;
   #publish: Promise<void> | undefined;
 
+  /** @internal `openCheckpointSink` makes one. */
   constructor(context: CheckpointSinkContext) {
     super({ objectMode: true, highWaterMark: QUEUED_CHUNKS, autoDestroy: false });
     this.path = context.destination.path;
@@ -200,14 +201,12 @@ export class CheckpointSink extends Writable {
 
   override _write(chunk: PlacedChunk, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     const problem = chunkProblem(chunk);
-    if (problem !== undefined) {
-      this.#fail(problem, callback);
-      return;
-    }
-    this.#queue.add(chunk).then(
-      () => callback(),
-      (error: Error) => this.#fail(error, callback),
-    );
+    if (problem !== undefined) this.#fail(problem, callback);
+    else
+      this.#queue.add(chunk).then(
+        () => callback(),
+        (error: Error) => this.#fail(error, callback),
+      );
   }
 
   override _final(callback: (error?: Error | null) => void): void {
