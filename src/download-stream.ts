@@ -17,6 +17,7 @@ import type { ObjectInfo } from './object-info.js';
 import { type CheckedOptions, checkOptions } from './options.js';
 import { createReassembler } from './order/reassembler.js';
 import { type OrderedFlow, openOrderedFlow } from './ordered-flow.js';
+import { silentOnceDestroyed } from './silent-once-destroyed.js';
 import { asSource } from './source/as-source.js';
 import type { ObjectSource } from './source/source.js';
 import { createOrderedVerifier } from './verify/ordered-verifier.js';
@@ -44,7 +45,7 @@ export function createDownloadStream(
   source: ObjectSource | string | URL,
   options?: DownloadStreamOptions,
 ): DownloadStream {
-  return new OrderedDownload(asSource(source), checkOptions('stream', options));
+  return silentOnceDestroyed(new OrderedDownload(asSource(source), checkOptions('stream', options)));
 }
 
 class OrderedDownload extends Readable implements DownloadStream {
@@ -87,12 +88,6 @@ class OrderedDownload extends Readable implements DownloadStream {
 
   get events(): DownloadEvents {
     return this.#download.context.events;
-  }
-
-  override read(size?: number): unknown {
-    // Node hands on what is buffered also after destroy(); a web stream that was cancelled then throws in its own tick,
-    // where nobody can catch it.
-    return this.destroyed ? null : super.read(size);
   }
 
   override _read(): void {

@@ -20,6 +20,7 @@ import { checkOptions } from './options.js';
 import { createReadAheadWindow, type ReadAheadWindow } from './order/read-ahead-window.js';
 import type { Part, PlacedChunk } from './part.js';
 import { cutPieces, pieceBytesFor } from './plan/request-planner.js';
+import { silentOnceDestroyed } from './silent-once-destroyed.js';
 import { asSource } from './source/as-source.js';
 import type { ObjectSource } from './source/source.js';
 import { recycleBytes } from './transport/slab.js';
@@ -119,7 +120,7 @@ export function createFetchStream(setup: FetchStreamSetup): Readable {
       done(error);
     },
   });
-  return stream;
+  return silentOnceDestroyed(stream);
 }
 
 async function fetchInto(

@@ -10,6 +10,7 @@ import type { ByteRange } from '../byte-range.js';
 import { ProtocolError } from '../errors.js';
 import { checkInteger, checkKeys } from '../option-checks.js';
 import { chunkProblem, type PlacedChunk, recycleChunk } from '../part.js';
+import { silentOnceDestroyed } from '../silent-once-destroyed.js';
 
 /** The most that is copied into one piece. */
 const MAX_COPY_BYTES = 256 * 1024;
@@ -113,7 +114,7 @@ export function createReassembler(range: ByteRange, options?: ReassemblerOptions
       done(error ?? failure);
     },
   });
-  return duplex;
+  return silentOnceDestroyed(duplex);
 }
 
 /** The bytes of a chunk for the reader to keep, and what is left of the chunk. */
