@@ -26,9 +26,9 @@ describe('publish()', () => {
       const first = sink.publish();
       if (ms > 0) await sleep(ms);
       const outcomes = await Promise.allSettled([first, sink.publish(), sink.publish()]);
-      // After 3 ms the first call may have ended: then the sink is closed, as ever.
-      expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0);
       expect(outcomes[0]?.status).toBe('fulfilled');
+      // Later the first call may have ended: then the sink is closed, as ever.
+      if (ms === 0) expect(outcomes.map(({ status }) => status)).toEqual(Array(3).fill('fulfilled'));
       expect(await readdir(directory)).toEqual(['a']);
       expect((await readFile(join(directory, 'a'))).equals(bytes)).toBe(true);
       await expect(sink.publish()).rejects.toBeInstanceOf(CheckpointError);
