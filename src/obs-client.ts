@@ -93,7 +93,7 @@ export class ObsClient {
   ): Promise<ObsResult | ObsRefusal> | undefined;
   getObjectMetadata(param: unknown, callback?: unknown): unknown {
     return this.#call<GetObjectMetadataParam, ObsResult | ObsRefusal>(param, callback, async (given) => {
-      const source = await this.#sourceOf(readObjectParam({ ...given, Bucket: given.Bucket || this.#settings.domain }));
+      const source = await this.#sourceOf(readObjectParam(given, this.#settings.domain));
       const { Origin, RequestHeader } = given;
       const cors = {
         ...(Origin && { origin: checkHeaderValue('Origin', String(Origin)) }),

@@ -21,12 +21,16 @@ export interface ObjectParam {
 /** An object as `obs()` takes it. */
 export type NamedObject = Pick<ObsSourceOptions, 'bucket' | 'key' | 'versionId' | 'sseC' | 'requesterPays'>;
 
-/** @throws ObsClientError `InvalidArgument` */
-export function readObjectParam(param: ObjectParam): NamedObject {
-  if (!param.Bucket) throw invalidArgument('Bucket is a required element!');
+/**
+ * @param domain - stands for a Bucket that was left out
+ * @throws ObsClientError `InvalidArgument`
+ */
+export function readObjectParam(param: ObjectParam, domain?: string): NamedObject {
+  const bucket = param.Bucket || domain;
+  if (!bucket) throw invalidArgument('Bucket is a required element!');
   if (!param.Key) throw invalidArgument('Key is a required element!');
   return {
-    bucket: String(param.Bucket),
+    bucket: String(bucket),
     key: String(param.Key),
     ...(isGiven(param.VersionId) && { versionId: String(param.VersionId) }),
     ...readSseC(param),
