@@ -18,6 +18,13 @@ export const MUTATIONS: readonly Mutation[] = [
     test: 'test/pipeline/object-changes.test.ts',
   },
   {
+    guarantee: 'two versions of an object are never mixed, also where a later answer ignores the range',
+    file: 'src/fetch/range-request.ts',
+    line: '          checkSameObject(binding, head.headers, total);\n',
+    broken: '',
+    test: 'test/pipeline/later-answers.test.ts',
+  },
+  {
     guarantee: 'an answer that is not the range asked for is never used',
     file: 'src/fetch/range-request.ts',
     line: 'sent.start !== asked.start || sent.end > asked.end',
