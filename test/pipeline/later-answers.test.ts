@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { DownloadFileOptions } from '../../src/index.js';
 import { ramp } from '../fixtures/ramp.js';
 import { download, failureOf, PART, VERBS } from './download-bench.js';
-import { type Asked, answering, head, trueAnswer } from './raw-answers.js';
+import { type Asked, answering, chunks, head, trueAnswer } from './raw-answers.js';
 
 const SIZE = 3 * PART + 77;
 const BEFORE = ramp(SIZE).slice();
@@ -56,6 +56,25 @@ describe.each(VERBS)('%s', (verb) => {
       const server = await ignoringRange(BEFORE, [ETAG], [ETAG], status);
       const error = await failureOf(download(verb, server.url, { concurrency: 1, hedge: false }));
       expect(error).toMatchObject({ code: 'PS_ERR_PROTOCOL' });
+    },
+  );
+
+  it.each([
+    ['encoded on the way', 'Content-Encoding: gzip'],
+    ['in several ranges', 'Content-Type: multipart/byteranges; boundary=x'],
+    ['in a framing of its own', 'Transfer-Encoding: gzip, chunked'],
+  ])(
+    'the end of a body is trusted only in a framing that tells it from a cut, and nothing is decoded: where a server that ignores ranges was cut, and goes on %s',
+    async (_how, line) => {
+      const server = await answering(({ number }, socket) => {
+        const isFramed = line.startsWith('Transfer-Encoding');
+        const whole = Buffer.from(head('200 OK', ETAG, `Content-Length: ${SIZE}`));
+        if (number === 1) socket.end(Buffer.concat([whole, BEFORE.subarray(0, SIZE / 2)]));
+        else if (isFramed) socket.write(Buffer.concat([Buffer.from(head('200 OK', ETAG, line)), chunks(after)]));
+        else socket.write(Buffer.concat([Buffer.from(head('200 OK', ETAG, line, `Content-Length: ${SIZE}`)), after]));
+      });
+      expect(await failureOf(download(verb, server.url))).toMatchObject({ code: 'PS_ERR_PROTOCOL' });
+      expect(server.requests).toHaveLength(3);
     },
   );
 });
