@@ -66,11 +66,10 @@ export function checkSameObject(binding: ObjectBinding, headers: ResponseHeaders
   }
 }
 
-/** The ETag in the headers of a refusal, when it differs from the bound one. */
-export function otherEtag(binding: ObjectBinding, { etag }: ResponseHeaders): string | undefined {
-  if (typeof etag !== 'string' || etag === binding.etag) return undefined;
+/** The ETag in the headers of a refusal, where it is one. */
+export function refusedEtag(headers: ResponseHeaders): string | undefined {
   try {
-    return readEtag({ etag });
+    return readEtag(headers);
   } catch {
     return undefined;
   }

@@ -15,7 +15,7 @@ import { type ResponseHeaders, singleHeader } from '../object-info.js';
 import type { ResponseHead } from '../transport/exchange.js';
 import type { Flow } from '../transport/flow.js';
 import type { FetchContext } from './fetch-context.js';
-import { checkPlainBody, checkSameObject, type ObjectBinding, otherEtag, pinningHeaders } from './object-binding.js';
+import { checkPlainBody, checkSameObject, type ObjectBinding, pinningHeaders, refusedEtag } from './object-binding.js';
 import { type AttemptInfo, sendStoreRequest } from './store-request.js';
 
 /** Takes bytes in order. Returns false when no more are wanted. */
@@ -116,7 +116,7 @@ export function refuseChanged(binding: ObjectBinding, { statusCode, headers }: R
   throw new ObjectChangedError(
     `the object is no longer the one this download is bound to (HTTP ${statusCode})`,
     binding.etag,
-    otherEtag(binding, headers),
+    refusedEtag(headers),
   );
 }
 
