@@ -68,8 +68,7 @@ export async function openObject(context: FetchContext, request: FirstRequest): 
   const isDone = () => isAbandoned || (discovery !== undefined && piece.position >= piece.end);
   let isTaken = false;
   const finished = runPiece(context, piece, attemptAndSeal, isDone, () => isTaken);
-  // Whoever takes the opening sees its failure; before that it must not count as unhandled.
-  finished.catch(() => {});
+  // Whoever takes the opening sees its failure; looked at here, it does not count as unhandled before that.
   await Promise.race([known.promise, finished]);
   const found = discovery as Discovery | undefined;
   if (found === undefined) throw new Error('unreachable: an opening is known or has failed');
