@@ -38,18 +38,17 @@ export async function openObject(context: FetchContext, request: FirstRequest): 
 
   const attempt = async (info: AttemptInfo): Promise<void> => {
     const taker = createPieceTaker(context, piece, queue.deliver);
-    const take: typeof taker.take = (bytes, flow) => !isAbandoned && taker.take(bytes, flow);
     try {
       if (discovery === undefined) {
-        const otherWay = await requestFirst(context, asked, info, seen, take, onDiscovered);
+        const otherWay = await requestFirst(context, asked, info, seen, taker.take, onDiscovered);
         if (otherWay === undefined) return;
         asked = otherWay === 'plain GET' ? { ...asked, isPlain: true } : beginning(asked);
         return attempt(info);
       }
       if (discovery.mode === 'sequential') {
-        await requestSequential(context, discovery.binding, piece.position, info, seen, take);
+        await requestSequential(context, discovery.binding, piece.position, info, seen, taker.take);
       } else {
-        await requestRange(context, discovery.binding, { start: piece.position, end: piece.end }, info, take);
+        await requestRange(context, discovery.binding, { start: piece.position, end: piece.end }, info, taker.take);
       }
     } finally {
       taker.flush();
