@@ -4,7 +4,7 @@ import { Agent, type Dispatcher, interceptors, MockAgent } from 'undici';
 import { describe, expect, it } from 'vitest';
 import { createDownloadStream, downloadFile, http, obs } from '../../src/index.js';
 import { ramp } from '../fixtures/ramp.js';
-import { closeLater, download, failureOf, freshPath, PART, QUICK, VERBS } from './download-bench.js';
+import { closeLater, download, failureOf, freshPath, PART, pause, QUICK, VERBS } from './download-bench.js';
 import { answering, askedRange, chunks, contentRange, head, trueAnswer } from './raw-answers.js';
 
 const NOISE = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(1_500_000));
@@ -108,14 +108,21 @@ describe.each(VERBS)("%s over a caller's dispatcher, of parts that tell no lengt
     expect(bytes.equals(DATA)).toBe(true);
   });
 
-  it('refuses one that is longer than its range', async () => {
-    const server = await answering((asked, socket) => {
-      socket.write(rangeHead(asked));
-      socket.write(chunks(Buffer.concat([bodyOf(asked), Buffer.from('x')])));
-    });
-    const error = await failureOf(download(verb, server.url, { dispatcher: use(new Agent()) }));
-    expect(error).toMatchObject({ code: 'PS_ERR_PROTOCOL' });
-  });
+  it.each(['with the others', 'later'])(
+    'refuses one that is longer than its range: the last byte comes %s',
+    async (when) => {
+      const last = Buffer.from('x');
+      const server = await answering((asked, socket) => {
+        socket.write(rangeHead(asked));
+        if (when === 'later') {
+          socket.write(chunks(bodyOf(asked), false));
+          void pause(20).then(() => socket.write(chunks(last)));
+        } else socket.write(chunks(Buffer.concat([bodyOf(asked), last])));
+      });
+      const error = await failureOf(download(verb, server.url, { dispatcher: use(new Agent()) }));
+      expect(error).toMatchObject({ code: 'PS_ERR_PROTOCOL' });
+    },
+  );
 
   it('brings the right bytes of a MockAgent', async () => {
     const agent = use(new MockAgent());
