@@ -276,4 +276,11 @@ export const MUTATIONS: readonly Mutation[] = [
     broken: '      throw error;',
     test: 'test/sink/lost-while-writing.test.ts',
   },
+  {
+    guarantee: 'what was given up brings no bytes any more',
+    file: 'src/transport/exchange-handler.ts',
+    line: 'if (this.#isSettled || this.#isDone) return;\n    // Invariant: bytes',
+    broken: 'if (this.#isDone) return;\n    // Invariant: bytes',
+    test: 'test/transport/given-up.test.ts',
+  },
 ];
