@@ -8,7 +8,7 @@ import {
   type Part,
   planParts,
 } from '../../src/index.js';
-import { changeObjectAfter, header, shortRange } from '../fixtures/answer-faults.js';
+import { changeObjectAfter, header, ignoreRange, shortRange } from '../fixtures/answer-faults.js';
 import { cut, stall } from '../fixtures/connection-faults.js';
 import { expectRamp, ramp } from '../fixtures/ramp.js';
 import { download, failureOf, PART, QUICK, serve, VERBS } from './download-bench.js';
@@ -47,6 +47,23 @@ describe.each(VERBS)('%s of an object whose first ranged GET covers all of it', 
     );
   });
 });
+
+describe.each(VERBS)(
+  '%s of a range of an object without an ETag that is cut, from a server that ignores ranges by then',
+  (verb) => {
+    it('goes on behind its own bytes, wherever in the object they are, and only behind them', async () => {
+      const range = { start: 100_000, end: 900_000 };
+      const faults = [cut({ request: 1, afterBytes: CUT_AT }), ignoreRange({ fromRequest: 2 }), ...SILENT];
+      const unchanged = await serve(ramp(1_000_000), faults, { noEtag: true });
+      const { bytes } = await download(verb, unchanged.url, { ...WHOLE, range });
+      expect(bytes.length).toBe(800_000);
+      expectRamp(bytes, range.start);
+      const replacement = changeObjectAfter({ requests: 1, object: ramp(1_000_000, 100) });
+      const replaced = await serve(ramp(1_000_000), [...faults, replacement], { noEtag: true });
+      expect(await failureOf(download(verb, replaced.url, { ...WHOLE, range }))).toBeInstanceOf(ObjectChangedError);
+    });
+  },
+);
 
 describe.each(KINDS)('fetchParts of an object with %s', (_kind, options) => {
   /** Rejects with what it throws, too. */
