@@ -52,6 +52,18 @@ describe('a pool', () => {
     third.release();
   });
 
+  it('stays as long as one of its holders has not let go', async () => {
+    server = await rawServer((socket) => socket.write(ok(ramp(10))));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const [one, other] = [1, 2].map(() => acquirePool(server?.origin ?? '', { connectMs: 1000 }));
+    one?.release();
+    one?.release();
+    vi.advanceTimersByTime(60_000);
+    if (other === undefined) throw new Error('no pool');
+    expect((await runExchange(other.dispatcher, server.origin)).byteCount).toBe(10);
+    other.release();
+  });
+
   it('T056 opens no more connections than there are requests at once, also when the server closes after each', async () => {
     server = await rawServer((socket) => socket.end(ok(ramp(10_000), 'Connection: close\r\n')));
     const { origin, open } = server;
