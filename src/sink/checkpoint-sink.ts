@@ -201,12 +201,11 @@ export class CheckpointSink extends Writable {
 
   override _write(chunk: PlacedChunk, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     const problem = chunkProblem(chunk);
-    if (problem !== undefined) this.#fail(problem, callback);
-    else
-      this.#queue.add(chunk).then(
-        () => callback(),
-        (error: Error) => this.#fail(error, callback),
-      );
+    const written = problem === undefined ? this.#queue.add(chunk) : Promise.reject(problem);
+    written.then(
+      () => callback(),
+      (error: Error) => this.#fail(error, callback),
+    );
   }
 
   override _final(callback: (error?: Error | null) => void): void {
