@@ -14,7 +14,9 @@ describe('downloadFile', () => {
       let busyRound: number | undefined;
       let waiting: ((isBusy: boolean) => void)[] = [];
       const answerAll = async () => {
-        for (let seen = 0; seen < waiting.length; await pause(15)) seen = waiting.length;
+        // All that a connection is free for are there: at first by their number, later by their silence.
+        const isGathering = () => rounds.length > 0 && busyRound === undefined && waiting.length <= 12;
+        for (let seen = 0; seen < waiting.length || isGathering(); await pause(15)) seen = waiting.length;
         const round = waiting;
         waiting = [];
         const isBusy = busyRound === undefined && round.length > 12;
