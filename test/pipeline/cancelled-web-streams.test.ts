@@ -1,12 +1,13 @@
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createReassembler, discoverObject, fetchParts, planParts } from '../../src/index.js';
+import { createDownloadStream, createReassembler, discoverObject, fetchParts, planParts } from '../../src/index.js';
 import { ramp } from '../fixtures/ramp.js';
 import { closeLater } from './download-bench.js';
 import { answering, trueAnswer } from './raw-answers.js';
 
-const DATA = ramp(600_000).slice();
+const DATA = ramp(2_000_000).slice();
+const PART = 102_400;
 const PIECE = 20_000;
 
 async function filledReassembler(): Promise<Readable> {
@@ -17,16 +18,26 @@ async function filledReassembler(): Promise<Readable> {
   return ordered;
 }
 
+function serve() {
+  return answering((asked, socket) => socket.write(trueAnswer(asked, DATA, 'ETag: "e1"')));
+}
+
+async function downloading(): Promise<Readable> {
+  const { url } = await serve();
+  return createDownloadStream(url, { partSize: PART });
+}
+
 async function fetching(): Promise<Readable> {
-  const { url } = await answering((asked, socket) => socket.write(trueAnswer(asked, DATA, 'ETag: "e1"')));
+  const { url } = await serve();
   const object = await discoverObject(url);
-  const parts = planParts({ start: 0, end: object.size }, { partSize: 102_400 });
+  const parts = planParts({ start: 0, end: object.size }, { partSize: PART });
   const chunks = fetchParts(url, object, parts);
   closeLater({ close: async () => chunks.destroy() });
   return chunks;
 }
 
 describe.each([
+  ['createDownloadStream', downloading],
   ['createReassembler', filledReassembler],
   ['fetchParts', fetching],
 ])('the stream of %s', (_name, open) => {
